@@ -355,7 +355,8 @@ class PipelineStack(Stack):
             grant_ask(role(name), settings.text_model)
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
         grant_speak(role("Narrate"))
-        grant_list_voices(role("Api"))
+        for name in ("Api", "Intake"):
+            grant_list_voices(role(name))
         grant_speak(role("Api"))
         grant_draw(role("DrawStill"))
         for name in ("RenderClip", "SettleClip", "Upkeep"):

@@ -337,7 +337,7 @@ class NewFilm extends Component {
         </div>
         ${this.#takes()}
       </div>
-      <studio-character-dialog @made=${({ detail }) => {
+      <studio-character-dialog .voices=${this.#voices} @made=${({ detail }) => {
         this.#characters = [detail, ...this.#characters];
         this.#set("characters", [...form.characters, detail.id]);
       }}></studio-character-dialog>`;
@@ -426,7 +426,11 @@ class NewFilm extends Component {
             <button type="button" @click=${() => this.#dialog.showModal()}>Paste JSON</button>
           </span>
         </div>
-        <div class="board">${this.#editor.view({ engine: this.#engine, voices: this.#voices })}</div>
+        <div class="board">${this.#editor.view({
+          engine: this.#engine,
+          voices: this.#voices,
+          characters: this.#characters,
+        })}</div>
         ${checkField(this.#shown("narrate", "Have a text model write narration for scenes without one"))}
       </div>
       <dialog ${ref((element) => (this.#dialog = element))} aria-labelledby="paste-title">

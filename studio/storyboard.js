@@ -34,6 +34,7 @@ class StoryboardScreen extends Component {
   #editor = new StoryboardEditor(this, () => this.#edited());
   #models = [];
   #voices = [];
+  #characters = [];
   #error = ""; // why there is nothing to show
   #message = null; // {text, kind}: what happened
   #busy = ""; // what is being sent
@@ -70,10 +71,15 @@ class StoryboardScreen extends Component {
     this.signal.addEventListener("abort", () => this.#timer && this.#keep());
     addEventListener("pagehide", () => this.#timer && this.#keep(), { signal: this.signal });
     // An unsaved text is kept in the browser, so leaving asks nothing.
-    Promise.all([get("models", {}, this.signal), get("voices", {}, this.signal)]).then(
-      ([models, voices]) => {
+    Promise.all([
+      get("models", {}, this.signal),
+      get("voices", {}, this.signal),
+      get("videos/characters", { limit: 100 }, this.signal),
+    ]).then(
+      ([models, voices, characters]) => {
         this.#models = models.data;
         this.#voices = voices.data;
+        this.#characters = characters.data;
         this.changed();
       },
       (error) => this.#failed(error),
@@ -549,6 +555,7 @@ class StoryboardScreen extends Component {
       ${this.#editor.view({
         engine: this.#engine,
         voices: this.#voices,
+        characters: this.#characters,
         readonly: !this.#editable,
         shape,
         media: stills ? (scene, index) => this.#media(scene, index, shape, outcomes[index]) : undefined,

@@ -72,9 +72,12 @@ function _runTokens(run, lettersPerToken) {
   return run === run.toUpperCase() ? (run.length >> 1) + 1 : Math.ceil(run.length / lettersPerToken);
 }
 
+const PAUSES = /\[pause\s+(\d+(?:\.\d+)?)\s*(ms|s)\]/gi;
+
 /** English words that take as long to speak as the text. */
 export const spokenWords = remembered((text) => {
   const spaced = text
+    .replace(PAUSES, " ")
     .replace(DENSE, " ")
     .split(/\s+/)
     .filter((word) => /[\p{L}\p{N}]/u.test(word)).length;
@@ -87,7 +90,8 @@ const _sentenceCount = remembered((text) => sentencesOf(text).length);
 export function secondsToSpeak(text, speed = 1) {
   const words = spokenWords(text);
   if (!words) return 0;
-  return LEAD + words / WORDS_PER_SECOND / speed + PAUSE * Math.max(0, _sentenceCount(text) - 1) + TAIL;
+  const asked = [...text.matchAll(PAUSES)].reduce((sum, [, n, unit]) => sum + n / (unit === "ms" ? 1000 : 1), 0);
+  return LEAD + words / WORDS_PER_SECOND / speed + PAUSE * Math.max(0, _sentenceCount(text) - 1) + asked + TAIL;
 }
 
 /** How many words fit a scene of that length. */

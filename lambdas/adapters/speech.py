@@ -2,13 +2,14 @@
 
 import json
 from typing import Any
-from xml.sax.saxutils import escape, unescape
+from xml.sax.saxutils import escape, quoteattr, unescape
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.clients import error_code, error_message, translated
 from lambdas.domain.errors import NarrationRefused
 from lambdas.domain.narration import Speaker, SpokenWord
+from lambdas.domain.pronunciation import Part, Said
 from lambdas.telemetry import logger
 
 # Polly's limits for the prosody rate (docs.aws.amazon.com/polly/latest/dg/prosody-tag.html)
@@ -36,7 +37,7 @@ class Speech:
     def __init__(self, polly: Any) -> None:
         self._polly = polly
 
-    def speak(self, text: str, by: Speaker) -> bytes:
+    def speak(self, said: Said, by: Speaker) -> bytes:
         """Return the speech as an MP3 with one channel. MP3, because Polly supports it at every sample rate
         and every player plays it.
 
@@ -45,7 +46,7 @@ class Speech:
         asked = {"OutputFormat": "mp3", "SampleRate": str(by.sample_rate)}
         with translated(f"speak with {by.voice}"):
             try:
-                answer = self._polly.synthesize_speech(**_request(text, by), **asked)
+                answer = self._polly.synthesize_speech(**_request(said, by), **asked)
             except ClientError as error:
                 if error_code(error) in _REFUSALS:
                     raise NarrationRefused(
@@ -55,18 +56,19 @@ class Speech:
             sound = bytes(answer["AudioStream"].read(MAX_BYTES + 1))
         if not 0 < len(sound) <= MAX_BYTES:
             raise NarrationRefused(
-                f"voice {by.voice} returned {len(sound):,} bytes of sound for {len(text)} characters"
+                f"voice {by.voice} returned {len(sound):,} bytes of sound for {len(said.text)} characters"
             )
         return sound
 
-    def words(self, text: str, by: Speaker, seconds: float) -> tuple[SpokenWord, ...] | None:
-        """Return when each word of the text is spoken in the sound of `speak`, which is `seconds` long. Polly
-        bills the text again. None if the voice doesn't say, or says what doesn't fit the text or the sound.
+    def words(self, said: Said, by: Speaker, seconds: float) -> tuple[SpokenWord, ...] | None:
+        """Return when each word of the sentence is spoken in the sound of `speak`, which is `seconds` long.
+        Polly bills the text again. None if the voice doesn't say, or says what doesn't fit the text or the
+        sound.
 
         Polly says where a word starts; it lasts until the next one, or the sound's end.
         Raises ServiceUnavailable if the failure is temporary.
         """
-        request = _request(text, by)
+        request = _request(said, by)
         with translated(f"time the words of {by.voice}"):
             try:
                 answer = self._polly.synthesize_speech(
@@ -78,39 +80,71 @@ class Speech:
                 raise
             marks = bytes(answer["AudioStream"].read(MAX_BYTES))
         try:
-            return _spoken_words(marks, request["Text"].encode(), request["TextType"], seconds)
+            return _spoken_words(marks, request["Text"].encode(), said, seconds)
         except (ValueError, LookupError, TypeError) as error:
             logger.warning("word times ignored", extra={"voice": by.voice, "reason": str(error)})
             return None
 
 
-def _request(text: str, by: Speaker) -> dict[str, str]:
-    """Return the part of the request that sound and times of a text share."""
-    request = {"Text": text, "TextType": "text", "VoiceId": by.voice, "Engine": by.engine}
-    if by.speed != 1.0:
-        if not SLOWEST <= by.speed <= FASTEST:
-            raise NarrationRefused(f"speed must be from {SLOWEST:g} to {FASTEST:g}; got {by.speed:g}")
-        spoken = f'<speak><prosody rate="{by.speed:.0%}">{escape(text)}</prosody></speak>'
-        request |= {"Text": spoken, "TextType": "ssml"}
+def _request(said: Said, by: Speaker) -> dict[str, str]:
+    """Return the part of the request that sound and times of a sentence share."""
+    request = {"Text": said.text, "TextType": "text", "VoiceId": by.voice, "Engine": by.engine}
+    if not SLOWEST <= by.speed <= FASTEST:
+        raise NarrationRefused(f"speed must be from {SLOWEST:g} to {FASTEST:g}; got {by.speed:g}")
+    if by.speed != 1.0 or not said.is_plain:
+        spoken = "".join(map(_marked_up, said.parts))
+        if by.speed != 1.0:
+            spoken = f'<prosody rate="{by.speed:.0%}">{spoken}</prosody>'
+        request |= {"Text": f"<speak>{spoken}</speak>", "TextType": "ssml"}
     if by.language:
         request["LanguageCode"] = by.language
     return request
 
 
-def _spoken_words(marks: bytes, sent: bytes, kind: str, seconds: float) -> tuple[SpokenWord, ...]:
+def _marked_up(part: Part) -> str:
+    if part.pause is not None:
+        return f'<break time="{part.pause * 1000:.0f}ms"/>'
+    text = escape(part.text)
+    if part.ipa is not None:
+        return f'<phoneme alphabet="ipa" ph={quoteattr(part.ipa)}>{text}</phoneme>'
+    return text if part.alias is None else f"<sub alias={quoteattr(part.alias)}>{text}</sub>"
+
+
+def _replaced(said: Said, sent: bytes) -> list[tuple[int, int, str]]:
+    """Return the parts of which something else is said: where each begins and ends in the text sent, in
+    bytes, and the text as it is written."""
+    found, at = [], 0
+    for part in said.parts:
+        if part.text and not part.is_plain:
+            marked_up = _marked_up(part).encode()
+            at = sent.index(marked_up, at)
+            found.append((at, at + len(marked_up), part.text))
+    return found
+
+
+def _spoken_words(marks: bytes, sent: bytes, said: Said, seconds: float) -> tuple[SpokenWord, ...]:
     """Read Polly's word marks: lines of JSON with `time` in ms, `start` and `end` in bytes of the text sent
-    (docs.aws.amazon.com/polly/latest/dg/output.html). Raises ValueError, LookupError, TypeError."""
+    (docs.aws.amazon.com/polly/latest/dg/output.html). The words that are said for another one are that one.
+
+    Raises ValueError, LookupError, TypeError.
+    """
     found: list[tuple[str, float]] = []
+    replaced = _replaced(said, sent)
+    latest = None  # the last mark's part of which something else is said
     for line in marks.splitlines():
         mark = json.loads(line)
-        said = sent[mark["start"] : mark["end"]].decode()
         start = mark["time"] / 1000
-        if not said.strip():
+        within = next((one for one in replaced if one[0] <= mark["start"] < one[1]), None)
+        written = within[2] if within else sent[mark["start"] : mark["end"]].decode()
+        if not written.strip():
             raise ValueError(f"a word at {mark['start']} to {mark['end']} of {len(sent)} bytes")
         if not (found[-1][1] if found else 0) <= start < seconds:
-            raise ValueError(f"“{said[:40]}” at {start:g} s of a sound of {seconds:.2f} s")
-        found.append((unescape(said) if kind == "ssml" else said, start))
+            raise ValueError(f"“{written[:40]}” at {start:g} s of a sound of {seconds:.2f} s")
+        if within is None or within != latest:
+            is_text = within or sent == said.text.encode()
+            found.append((written if is_text else unescape(written), start))
+        latest = within
     ends = [start for _, start in found[1:]] + [seconds]
     return tuple(
-        SpokenWord(text=said, start=start, end=end) for (said, start), end in zip(found, ends, strict=False)
+        SpokenWord(text=text, start=start, end=end) for (text, start), end in zip(found, ends, strict=False)
     )

@@ -147,6 +147,8 @@ class CharacterUsed(TypedDict):
     note: str | None
     """Why there is no description, if there is none."""
     cost: float | None
+    voice: str | None
+    """What speaks where it is a scene's `speaker`."""
     scenes: list[int] | None
     """The indexes of its scenes, once the film is planned."""
 
@@ -827,6 +829,8 @@ class CharacterObject(TypedDict):
     """Yours, or a text model's of its picture, once a film needed it."""
     described_by: str | None
     """The model that described its picture."""
+    voice: str | None
+    """What speaks where it is a scene's `speaker`."""
     width: int
     """Of its picture, in pixels."""
     height: int

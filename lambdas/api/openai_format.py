@@ -210,6 +210,7 @@ def character_object(character: Character, seen: Description | None = None) -> C
         "handle": f"@{handle(character.name)}",
         "description": character.description or (seen.text if seen else None),
         "described_by": seen.by if seen else None,
+        "voice": character.voice,
         "width": character.image.width,
         "height": character.image.height,
     }
@@ -256,6 +257,7 @@ def _character_used(one: CastMember) -> CharacterUsed:
         "by": seen.by if seen else None,
         "note": seen.note if seen else None,
         "cost": seen.cost if seen else None,
+        "voice": one.voice,
         "scenes": None if one.scenes is None else list(one.scenes),
     }
 

@@ -30,6 +30,7 @@ from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_storyboard
 from lambdas.intake.scene_frames import SceneFrames
 from lambdas.intake.tenant_quotas import TenantQuotas
+from lambdas.intake.voices import check_names, check_voices
 from lambdas.settings import ApiSettings
 
 
@@ -42,7 +43,7 @@ class Preview(StrEnum):
 
 class Editing:
     def __init__(self, settings: ApiSettings) -> None:
-        self._workflow = settings.workflow
+        self._settings = settings
         self._videos = stores.videos(settings)
         self._inputs = stores.inputs(settings)
         self._storyboards = Storyboards(stores.outputs(settings))
@@ -73,12 +74,13 @@ class Editing:
             before = self._editable(video)
             _check_match(video, if_match)
             casting, frames = Casting(tenant, self._inputs, video.cast), SceneFrames(tenant, self._inputs)
-            engine = deployed(video.request.engine, self._workflow)
+            engine = deployed(video.request.engine, self._settings.workflow)
             after = replacement(casting.storyboard(frames.storyboard(document)), video.request, engine)
             frames.keep(uploads(self._inputs, tenant, video.id, self._videos))
             cast = self._cast(video, casting, before, after)
             if after == before and cast == video.cast:
                 return video
+            check_voices(after, video.request.voice, cast, self._settings)
             known = set(texts_of_storyboard(before).values())
             new = {path: text for path, text in texts_of_storyboard(after).items() if text not in known}
             self._filter.check(new)
@@ -94,6 +96,7 @@ class Editing:
             before = self._editable(video)
             index = scene_index(scene, before)
             after = regenerated(before, index, asked, video.request)
+            check_names({"voice": asked.voice} if asked.voice else {})
             if asked.note:
                 self._filter.check({"note": asked.note})
                 casting = Casting(tenant, self._inputs, video.cast)

@@ -14,6 +14,7 @@ from typing import TypeVar
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prompts import PLACE_TOKENS, SMALLEST_BUDGET, closed, estimate_tokens, fit
 from lambdas.domain.sentences import sentences
+from lambdas.domain.storyboard import Narration, PartialNarration
 
 LONGEST_NAME = 80  # characters
 LONGEST_DESCRIPTION = 1_000  # characters
@@ -34,12 +35,14 @@ class Image(Document):
 
 
 class Role(Document):
-    """A character as a request took it. `description` is the user's own, or empty. `everywhere`: if no scene
-    names it, it appears in all, since the film as a whole was asked for with it."""
+    """A character as a request took it. `description` is the user's own, or empty. `voice` says what it
+    speaks. `everywhere`: if no scene names it, it appears in all, since the film as a whole was asked for
+    with it."""
 
     id: str
     name: str
     description: str = ""
+    voice: str | None = None
     image: Image
     everywhere: bool = False
 
@@ -128,7 +131,7 @@ def _is_of_word(char: str) -> bool:
     return unicodedata.category(char)[0] in "LMN"
 
 
-# --- who is in a scene
+# --- who is in a scene, and who speaks
 
 _Member = TypeVar("_Member", bound=Role)
 
@@ -147,6 +150,14 @@ def appearing(cast: Sequence[_Member], texts: Sequence[str]) -> list[list[_Membe
     anywhere = {one.id for scene in named for one in scene}
     others = [one for one in cast if one.everywhere and one.id not in anywhere]
     return [[*scene, *others] for scene in named]
+
+
+def voice_of(narration: Narration | PartialNarration | None, cast: Iterable[Role]) -> str | None:
+    """Return the voice that a scene's narration asks for: its own, else its speaker's."""
+    if narration is None:
+        return None
+    speaker = next((one for one in cast if one.name == narration.speaker), None)
+    return narration.voice or (speaker.voice if speaker else None)
 
 
 def opening(members: Sequence[_Member], prompt: str, *, needed: bool = False) -> _Member | None:

@@ -1,10 +1,13 @@
 """A scene's narration: the voice, its length, and where each sentence starts."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
+from lambdas.domain.characters import Role, voice_of
 from lambdas.domain.documents import Document, fingerprint
+from lambdas.domain.pronunciation import Said
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
@@ -25,15 +28,20 @@ class Speaker(Document):
     speed: float  # 1 is the voice's own, 2 is twice as fast
     sample_rate: int
 
-    def sentence_hash(self, sentence: str) -> str:
-        return fingerprint({"sentence": _MAKING, "text": sentence, **self.model_dump()})
+    def sentence_hash(self, said: Said) -> str:
+        pronounced = {"said": said.address} if said.address else {}
+        return fingerprint({"sentence": _MAKING, "text": said.text, **pronounced, **self.model_dump()})
 
-    def narration_hash(self, text: str, *, words: bool = False, within: float | None = None) -> str:
-        """`words`: with the time of each word. `within`: seconds of the scene that it is spoken faster to fit
-        into, if it must be."""
+    def narration_hash(
+        self, text: str, said: Sequence[Said] = (), *, words: bool = False, within: float | None = None
+    ) -> str:
+        """`said`: its sentences. `words`: with the time of each word. `within`: seconds of the scene that it
+        is spoken faster to fit into, if it must be."""
         stored = {"narration": [_MAKING, _KEEPING], **({"words": True} if words else {})}
         fitted = {} if within is None else {"within": within}
-        return fingerprint({**stored, "text": text, **fitted, **self.model_dump()})
+        addresses = [one.address for one in said if one.address]
+        pronounced = {"said": addresses} if addresses else {}
+        return fingerprint({**stored, "text": text, **pronounced, **fitted, **self.model_dump()})
 
 
 class OfferedVoice(Document):
@@ -79,12 +87,13 @@ class Spoken(Document):
 
     by: str  # the voice
     sentences: list[Sentence]
+    rest: float = 0.0  # seconds of silence after the last sentence that the text asks for
 
     @property
     def seconds(self) -> float:
         """The minimum length of the scene."""
         last = self.sentences[-1]
-        return LEAD + last.start + last.seconds + TAIL
+        return LEAD + last.start + last.seconds + self.rest + TAIL
 
     def fits(self, seconds: float) -> bool:
         """Return whether it can be spoken in a scene of that length."""
@@ -98,10 +107,12 @@ class Spoken(Document):
         return min(FASTEST_FIT, ceil(100 * needed) / 100)
 
 
-def speaker(narration: Narration, film: Voice, *, voice: str, engine: str) -> Speaker:
-    """Return the speaker of a scene: its own settings override the film's, which override the deployment's
-    `voice` and its `engine`."""
-    name = narration.voice or film.name or voice
+def speaker(
+    narration: Narration, film: Voice, cast: Sequence[Role] = (), *, voice: str, engine: str
+) -> Speaker:
+    """Return the speaker of a scene: its own settings and those of the character that speaks override the
+    film's, which override the deployment's `voice` and its `engine`."""
+    name = voice_of(narration, cast) or film.name or voice
     return Speaker(
         voice=name,
         engine=film.engine or usual_engine(name, voice=voice, engine=engine),
@@ -117,11 +128,18 @@ def usual_engine(name: str, *, voice: str, engine: str) -> str:
     return engine if name == voice else "neural"
 
 
-def spoken(by: str, sentences: list[tuple[str, str, Fraction, tuple[SpokenWord, ...]]]) -> Spoken:
-    """Return the narration made of `sentences`: (text, hash, seconds, words) in order."""
+def spoken(
+    by: str,
+    sentences: Sequence[tuple[str, str, Fraction, tuple[SpokenWord, ...]]],
+    pauses: Sequence[float] = (),
+    rest: float = 0.0,
+) -> Spoken:
+    """Return the narration made of `sentences`: (text, hash, seconds, words) in order. `pauses`: the seconds
+    of silence before each, besides the usual; `rest`: those after the last."""
     placed: list[Sentence] = []
     start = 0.0
-    for text, sound, seconds, words in sentences:
+    for (text, sound, seconds, words), pause in zip(sentences, pauses or [0.0] * len(sentences), strict=True):
+        start += pause
         placed.append(Sentence(text=text, sound=sound, start=start, seconds=float(seconds), words=words))
         start += float(seconds) + PAUSE
-    return Spoken(by=by, sentences=placed)
+    return Spoken(by=by, sentences=placed, rest=rest)

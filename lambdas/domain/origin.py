@@ -143,6 +143,7 @@ def storyboard_shots(
             and _gives(storyboard, index) == _gives(before, index)
             and (not scene.meets_next or old.ends_on == shot.ends_on)
             and old.characters == tuple(one.appearance for one in shot.characters)
+            and [said.sound for said in old.narration] == [said.sound for said in shot.narration]
         )
         if old is not None and same:
             result.append(old)

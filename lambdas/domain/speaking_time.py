@@ -2,7 +2,7 @@
 
 from lambdas.domain.patterns import lazy_pattern
 from lambdas.domain.sentences import can_be_spoken, sentences
-from lambdas.domain.spoken_text import spoken_text
+from lambdas.domain.spoken_text import spoken_with_pauses
 from lambdas.domain.storyboard import (
     LEAD,
     PAUSE,
@@ -34,6 +34,6 @@ def words_within(seconds: float | None) -> int:
 
 def seconds_to_narrate(text: str) -> float:
     """Return about how many seconds a scene with that narration must last."""
-    said = spoken_text(text)
-    pauses = max(0, len(sentences(said)) - 1)
-    return LEAD + spoken_words(said) / WORDS_PER_SECOND + PAUSE * pauses + TAIL
+    said, asked = spoken_with_pauses(text)
+    pauses = PAUSE * max(0, len(sentences(said)) - 1) + sum(pause.seconds for pause in asked)
+    return LEAD + spoken_words(said) / WORDS_PER_SECOND + pauses + TAIL

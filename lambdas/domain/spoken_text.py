@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NamedTuple
 
 from lambdas.domain.patterns import lazy_pattern
 
@@ -43,6 +44,15 @@ _LEFT_OVER = lazy_pattern(
 _TIMES = lazy_pattern(r"(?<=\d)\s*\*\s*(?=\d)")
 _SHORT_CODE = lazy_pattern(r"(?<!\S)(?::(?:[+-]1|[a-z][a-z0-9_+-]+):)+(?=[\s.,!?]|\Z)")  # :tada:
 
+LONGEST_PAUSE = 10.0  # seconds; also Polly's
+_PAUSE = lazy_pattern(
+    r"""\[pause\s+(?P<a>\d{1,6}(?:\.\d{1,6})?)\s*(?P<ua>ms|s)\]"""
+    r"""|<break\s+time\s*=\s*["'](?P<b>\d{1,6}(?:\.\d{1,6})?)(?P<ub>ms|s)["']\s*/?>(?:\s*</break>)?""",
+    re.IGNORECASE,
+)
+_MARK = "\ue000"  # a private character stands for each pause until they are taken out
+_MARKS = lazy_pattern(rf"(\s*{_MARK}(?:\s*{_MARK})*\s*)")
+
 _PICTURE = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER stands for each emoji until they are taken out
 _PICTURES = lazy_pattern(rf"(\s*){_PICTURE}(?:\s*{_PICTURE})*(\s*)")
 _IN_BRACKETS = lazy_pattern(rf"[(（\[【]\s*(?:{_PICTURE}\s*)+[)）\]】]")
@@ -53,9 +63,53 @@ _BEFORE_MARKS = lazy_pattern(r"[.,!?;:…)\]}”’»。、，！？：；）」
 _BEHIND_OPENING = "([{“‘«（「『【〈《"
 
 
+class Pause(NamedTuple):
+    """Silence that a text asks for. `at`: the place in its words."""
+
+    at: int
+    seconds: float
+
+
 def spoken_text(text: str) -> str:
-    """Return the words of a text that may have mark-up (Markdown, HTML, SSML) and emoji, as one line for each
-    paragraph, heading or item of a list, with an empty line between."""
+    """Return the words of a text that may have mark-up (Markdown, HTML, SSML), pauses and emoji, as one line
+    for each paragraph, heading or item of a list, with an empty line between."""
+    return spoken_with_pauses(text)[0]
+
+
+def spoken_with_pauses(text: str) -> tuple[str, list[Pause]]:
+    """Return the words of a text, as `spoken_text` does, and its pauses in order."""
+    lengths = [min(LONGEST_PAUSE, seconds) for seconds in pauses(text)]
+    if not lengths:
+        return _words_of(text), []
+    marked = _words_of(_PAUSE.sub(_MARK, text.replace(_MARK, "")))
+    words, found = "", []
+    parts = _MARKS.split(marked)
+    for part, between, following in zip_longest(parts[::2], parts[1::2], parts[2::2], fillvalue=""):
+        words += part
+        if marks := between.count(_MARK):
+            words += _without_pause(between, following) if words else ""
+            found.append(Pause(len(words), sum(lengths[:marks])))
+            del lengths[:marks]
+    return words.rstrip(), found
+
+
+def _without_pause(between: str, following: str) -> str:
+    """Return the space to leave in place of pauses: an empty line, one space or nothing."""
+    if "\n" in between:
+        return "\n\n"
+    spaced = between[-1].isspace() or (between[0].isspace() and following[:1].isalnum())
+    return " " if spaced else ""
+
+
+def pauses(text: str) -> list[float]:
+    """Return the seconds of the pauses that a text asks for: [pause 0.5s], or SSML's break with a time."""
+    if "pause" not in (lower := text.lower()) and "<break" not in lower:
+        return []
+    found = (match.group("a", "ua", "b", "ub") for match in _PAUSE.finditer(text))
+    return [float(a or b) / (1000 if (ua or ub).lower() == "ms" else 1) for a, ua, b, ub in found]
+
+
+def _words_of(text: str) -> str:
     text = _DASHES.sub(lambda items: _DASH.sub("- ", items[0]), _BULLET.sub("- ", text))
     if _MAY_BE_MARKED_UP.search(text):
         text = _without_extensions(_TIMES.sub(" × ", text))

@@ -7,7 +7,7 @@ is made.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, GetJsonSchemaHandler, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -15,8 +15,9 @@ from lambdas.domain import keys
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fingerprint
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.pronunciation import LEXICON, Lexicon, parse_lexicon
 from lambdas.domain.sentences import can_be_spoken
-from lambdas.domain.spoken_text import spoken_text
+from lambdas.domain.spoken_text import LONGEST_PAUSE, pauses, spoken_text
 from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50
@@ -49,6 +50,15 @@ VoiceName = Annotated[
         description="a voice name, for example Joanna, without control characters",
     ),
 ]
+SpeakerName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=100,
+        pattern=NAME,
+        description="the name of one of your characters, for example @mossy, without control characters",
+    ),
+]
 _Language = Annotated[
     str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$", description="a language code, for example en-US or de")
 ]
@@ -67,6 +77,7 @@ _Seconds = Annotated[
     ),
 ]
 
+GivenLexicon = Annotated[Lexicon, BeforeValidator(parse_lexicon), Field(description=LEXICON)]
 _Flag = Annotated[bool, Field(strict=True, description="true or false")]
 
 
@@ -80,12 +91,14 @@ class Prompts(Document):
 
 
 class Narration(Document):
-    """The narration of a scene. Its own voice, speed or language overrides the film's."""
+    """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
+    character that says it, in its voice unless there is an own one."""
 
     text: _Said
     voice: VoiceName | None = None
     language: _Language | None = None
     speed: Speed | None = None
+    speaker: SpeakerName | None = None
 
     @property
     def spoken(self) -> str:
@@ -152,13 +165,15 @@ class Scene(Document):
 
 
 class Storyboard(Document):
-    """The storyboard of a film. `style`: the looks and characters that every scene shares."""
+    """The storyboard of a film. `style`: the looks and characters that every scene shares. `lexicon`: how
+    words of the narration are pronounced."""
 
     title: _Title
     style: _Note = ""
     scenes: list[Scene] = Field(
         min_length=1, max_length=MOST_SCENES, description=f"a list of 1 to {MOST_SCENES} scenes"
     )
+    lexicon: GivenLexicon = {}
 
     @property
     def sha256(self) -> str:
@@ -218,6 +233,7 @@ class PartialNarration(Document):
     voice: VoiceName | None = None
     language: _Language | None = None
     speed: Speed | None = None
+    speaker: SpeakerName | None = None
 
 
 class PartialScene(Document):
@@ -237,6 +253,7 @@ class PartialStoryboard(Document):
     scenes: list[PartialScene] = Field(
         default=[], max_length=MOST_SCENES, description=f"a list of at most {MOST_SCENES} scenes"
     )
+    lexicon: GivenLexicon = {}
 
     def given(self) -> dict[str, Any]:
         """Return only the given fields."""
@@ -271,6 +288,7 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
         raise InvalidRequest(f"{path} must be false or omitted: no scene comes before it.", param=path)
     _check_meets(storyboard.scenes, whole=document is Storyboard)
     _check_frames(storyboard.scenes)
+    _check_pauses(storyboard.scenes)
     return storyboard
 
 
@@ -308,6 +326,17 @@ def _check_frames(scenes: Sequence[Scene | PartialScene]) -> None:
             if given and other:
                 path = f"scenes[{index}].{name}"
                 raise InvalidRequest(f"{path} must be omitted: {why}.", param=path)
+
+
+def _check_pauses(scenes: Sequence[Scene | PartialScene]) -> None:
+    """Check that no pause of a narration is longer than a voice can make it."""
+    for index, scene in enumerate(scenes):
+        longest = max(pauses(scene.narration.text or ""), default=0) if scene.narration else 0
+        if longest > LONGEST_PAUSE:
+            path = f"scenes[{index}].narration.text"
+            raise InvalidRequest(
+                f"{path} must have pauses of at most {LONGEST_PAUSE:g} s; got {longest:g} s.", param=path
+            )
 
 
 def _check_meets(scenes: Sequence[Scene | PartialScene], *, whole: bool) -> None:

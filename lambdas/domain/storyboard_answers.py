@@ -139,7 +139,7 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
 
 
 _TEXTS: tuple[SceneField, ...] = ("narration", "image", "video")
-_STAYS = frozenset({"voice", "language", "speed", "seed"})  # their fields that are not text
+_STAYS = frozenset({"speaker", "voice", "language", "speed", "seed"})  # their fields that are not text
 
 
 def _changed(before: dict[str, Any], answer: dict[str, Any], fields: Sequence[SceneField]) -> dict[str, Any]:

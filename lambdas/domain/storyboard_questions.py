@@ -14,8 +14,8 @@ from lambdas.domain.storyboard import (
     Storyboard,
 )
 
-# What a text model is not told: it sees no pictures.
-_PICTURES = {"scenes": {"__all__": {FIRST, LAST}}}
+# What a text model is not told: it sees no pictures, and pronounces nothing.
+_UNTOLD: dict[str, Any] = {"scenes": {"__all__": {FIRST, LAST}}, "lexicon": True}
 _STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 36, 60, 15
 Schema = dict[str, Any]
 
@@ -174,7 +174,7 @@ def storyboard_question(brief: Brief, budget: int, characters: str = "") -> Ques
     ]
     if brief.tone:
         lines.append(f"<tone>{material(brief.tone)}</tone>")
-    if given := brief.given.model_dump(exclude_defaults=True, exclude=_PICTURES):
+    if given := brief.given.model_dump(exclude_defaults=True, exclude=_UNTOLD):
         lines.append(f"<given>{_material_json(given)}</given>")
     return Question(
         system=_system(_WRITE, _WRITE_INPUT, "make the film about what it speaks of", brief.language),
@@ -287,7 +287,7 @@ def _language_lines(language: str, *, narrate: bool) -> list[str]:
 
 
 def _told(storyboard: Storyboard) -> str:
-    return _material_json(storyboard.model_dump(exclude_none=True, exclude=_PICTURES))
+    return _material_json(storyboard.model_dump(exclude_none=True, exclude=_UNTOLD))
 
 
 def _character_lines(characters: str) -> list[str]:

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lambdas.domain.characters import CastMember, Description, appearing
+from lambdas.domain.characters import CastMember, Description, appearing, voice_of
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prices import total
+from lambdas.domain.pronunciation import Lexicon, Said, pronounced
 from lambdas.domain.quotas import Reservation
 from lambdas.domain.stages import CLOSED, Stage
-from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.storyboard import Narration, Storyboard
 from lambdas.domain.video_parts import (
     AssemblyProgress,
     ClipProgress,
@@ -213,9 +214,16 @@ def unchanged_parts(
 ) -> dict[str, list[PartProgress]]:
     """Return the record's narrations and stills that still match their scenes, so that nobody mistakes an
     outdated one for what the storyboard says. `cast`: the film's characters from now on, if they change."""
-    played = _played(before, video.cast), _played(after, video.cast if cast is None else cast)
+    after_cast = video.cast if cast is None else cast
+    played = _played(before, video.cast), _played(after, after_cast)
     pairs = list(enumerate(zip(before.scenes, after.scenes, strict=False)))
-    said = {index for index, (old, new) in pairs if old.narration == new.narration}
+    said = {
+        index
+        for index, (old, new) in pairs
+        if old.narration == new.narration
+        and _said(old.narration, before.lexicon) == _said(new.narration, after.lexicon)
+        and voice_of(old.narration, video.cast) == voice_of(new.narration, after_cast)
+    }
     drawn = {
         index
         for index, (old, new) in pairs
@@ -227,6 +235,12 @@ def unchanged_parts(
         "narrations": [part for part in video.narrations if part.scene in said],
         "stills": [part for part in video.stills if part.scene in drawn],
     }
+
+
+def _said(narration: Narration | None, lexicon: Lexicon) -> Said | None:
+    """Return how a narration is pronounced."""
+    said = pronounced(narration.spoken, lexicon) if narration else None
+    return None if said is None or said.is_plain else said
 
 
 def _played(storyboard: Storyboard, cast: Sequence[CastMember]) -> list[list[str]]:

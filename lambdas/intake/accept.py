@@ -62,6 +62,7 @@ from lambdas.intake.other_names import OURS
 from lambdas.intake.scene_frames import SceneFrames
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.intake.uploads import Arrived
+from lambdas.intake.voices import check_voices
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import count, logger
 
@@ -317,6 +318,7 @@ class Intake:
             )
         else:
             check_length(request, engine)
+        check_voices(parsed.storyboard, request.voice, casting.roles, self._settings)
         self.filter.check(texts_of_create(parsed, brief))
         return request
 

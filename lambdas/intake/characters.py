@@ -32,6 +32,7 @@ from lambdas.intake.content_filter import ContentFilter
 from lambdas.intake.fields import CharacterFields, Fields, parse_form
 from lambdas.intake.files import IMAGE, VIDEO, File
 from lambdas.intake.uploads import Arrived, ClipFile
+from lambdas.intake.voices import check_names
 from lambdas.telemetry import logger
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class CharacterIntake:
     def create(self, tenant: str, fields: Mapping[str, Any], files: Mapping[str, File]) -> Character:
         """Return the character that the request makes, or made before.
 
-        Raises InvalidRequest; NameTaken if a character with another picture or description has the name.
+        Raises InvalidRequest; NameTaken if a character with another picture, description or voice has the
+        name.
         """
         parsed = parse_form(CharacterFields, fields)
         if not handle(parsed.name) or not material(parsed.name):
@@ -61,6 +63,7 @@ class CharacterIntake:
         id_, source = character_id(tenant, parsed.name), shown.name
         found = self._characters.find(tenant, id_)
         if found is None:
+            check_names({"voice": parsed.voice} if parsed.voice else {})
             picture = _portrait(shown, param)
             if len(self._characters.listed(tenant)) >= MOST_CHARACTERS:
                 raise InvalidRequest(
@@ -72,6 +75,7 @@ class CharacterIntake:
                 id=id_,
                 name=parsed.name,
                 description=parsed.description,
+                voice=parsed.voice,
                 image=Image(
                     key=keys.character_picture(tenant, id_, sha256),
                     sha256=sha256,
@@ -83,11 +87,12 @@ class CharacterIntake:
             )
             found = self._characters.create(tenant, character, picture.jpeg)
             logger.info("character created", extra={"character": id_})
-        if (found.name, found.description, found.source) != (parsed.name, parsed.description, source):
+        asked = (parsed.name, parsed.description, parsed.voice, source)
+        if (found.name, found.description, found.voice, found.source) != asked:
             raise NameTaken(
                 f"name must be one that no other of your characters has as @{handle(found.name)}; character "
-                f"{found.id}, {found.name!r}, was made from another picture or description. Choose another "
-                "name, or delete that character first.",
+                f"{found.id}, {found.name!r}, was made from another picture, description or voice. Choose "
+                "another name, or delete that character first.",
                 param="name",
             )
         return found
@@ -194,7 +199,25 @@ class Casting:
             inner = scene.get(part)
             if isinstance(inner, dict) and field in inner:
                 changed[part] = {**inner, field: self._part(inner[field], f"{path}.{part}.{field}")}
+        narration = changed.get("narration", scene.get("narration"))
+        if isinstance(narration, dict) and isinstance(narration.get("speaker"), str):
+            role = self._speaker(narration["speaker"], f"{path}.narration.speaker")
+            if role.voice is None and narration.get("voice") is None:
+                raise InvalidRequest(
+                    f"{path}.narration.speaker must be a character with a voice, which {role.name} has not. "
+                    "Delete the character and make it with a voice, or send the narration's own voice.",
+                    param=f"{path}.narration.speaker",
+                )
+            changed["narration"] = {**narration, "speaker": role.name}
         return {**scene, **changed}
+
+    def _speaker(self, name: str, path: str) -> Role:
+        """Return the character that speaks. Without an @, as in a storyboard that was read, one of the film
+        stays as it is."""
+        id_ = character_id(self._tenant, name)
+        if not name.startswith("@") and id_ in self._known and id_ not in self._found:
+            return self._known[id_]
+        return self._find(id_, path, f"{path} {name[:100]!r} is no character of yours", everywhere=False)
 
     def _part(self, value: Any, path: str) -> Any:
         longest = LONGEST_NARRATION if path.endswith("narration.text") else LONGEST_PROMPT

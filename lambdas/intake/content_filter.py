@@ -52,6 +52,8 @@ def texts_of_create(fields: Fields, brief: Brief | None) -> dict[str, str]:
 def texts_of_storyboard(storyboard: Storyboard | PartialStoryboard) -> dict[str, str]:
     """Return a storyboard's texts by their paths."""
     texts = {"title": storyboard.title or "", "style": storyboard.style or ""}
+    for word, said in storyboard.lexicon.items():
+        texts[f"lexicon.{word}"] = f"{word} {said}" if isinstance(said, str) else word
     scenes: Sequence[Scene | PartialScene] = storyboard.scenes
     for index, scene in enumerate(scenes):
         path = f"scenes[{index}]"

@@ -13,7 +13,8 @@ from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import ASPECT, RATES, FpsMode, Framing
-from lambdas.domain.storyboard import MOST_SCENES, PartialStoryboard, parse_partial
+from lambdas.domain.pronunciation import LEXICON
+from lambdas.domain.storyboard import MOST_SCENES, GivenLexicon, PartialStoryboard, VoiceName, parse_partial
 from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
     BOX,
@@ -240,6 +241,10 @@ class Fields(Document):
         default=24000, description=_one_of(SampleRate)
     )
     """With `topic` or `storyboard`: the narration's samples per second."""
+    lexicon: GivenLexicon = Field(default={}, description=f"{LEXICON}; in a form, its JSON text")
+    """With `topic` or `storyboard`: how words are pronounced, for example `{"GIF": "jif", "Nguyen": {"ipa":
+    "ŋwiən"}}`. Captions keep the word. One in small letters counts in any case, any other one only as it is
+    written. A voice that can't speak phonemes refuses `ipa`."""
     stills: Literal["none"] | StillQuality | None = Field(
         default=None, description=f"one of none, {', '.join(get_args(StillQuality))}"
     )
@@ -487,6 +492,10 @@ class CharacterFields(Document):
         description=f"text of at most {LONGEST_DESCRIPTION:,} characters without control characters",
     )
     """How it looks. Without it, a text model describes its picture."""
+    voice: VoiceName | None = Field(
+        default=None, description="a voice name, for example Joanna, without control characters"
+    )
+    """What speaks the narration of scenes whose `speaker` it is: one of `GET /v1/voices`."""
 
 
 class UploadFields(Document):

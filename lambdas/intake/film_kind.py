@@ -6,6 +6,7 @@ from lambdas.domain.brief import SCENE_SECONDS, Brief
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import material
+from lambdas.domain.pronunciation import Lexicon, merged
 from lambdas.domain.storyboard import PartialStoryboard, Storyboard, parse_storyboard
 from lambdas.intake.fields import Fields
 
@@ -19,7 +20,7 @@ LOOK = (
 )
 _WRITING = ("text_model", "temperature", "top_p", "max_tokens", "context_size")
 _SPOKEN = (
-    *("voice", "voice_engine", "speech_speed", "sample_rate", "narration_fit"),
+    *("voice", "voice_engine", "speech_speed", "sample_rate", "narration_fit", "lexicon"),
     *("captions", "burn_captions", "caption_style"),
     *LOOK,
 )
@@ -58,7 +59,7 @@ def brief_of(fields: Fields) -> Brief | None:
             f"num_frames must be omitted when {sources[0]} is set: it applies only to prompt. Send seconds.",
             param="num_frames",
         )
-    brief = _brief(fields, fields.storyboard or PartialStoryboard())
+    brief = _brief(fields, _with_lexicon(fields.storyboard or PartialStoryboard(), fields.lexicon))
     brief.check()
     _check_narration(fields, brief)
     return brief
@@ -123,6 +124,11 @@ def _brief(fields: Fields, given: PartialStoryboard) -> Brief:
         language=fields.language,
         given=given,
     )
+
+
+def _with_lexicon(given: PartialStoryboard, lexicon: Lexicon) -> PartialStoryboard:
+    """Return the storyboard with the film's lexicon in its own, where the user sees and edits it."""
+    return given.model_copy(update={"lexicon": merged(given.lexicon, lexicon)}) if lexicon else given
 
 
 def _title(fields: Fields, given: PartialStoryboard) -> str:

@@ -17,7 +17,7 @@ from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
-from lambdas.domain.sentences import sentences
+from lambdas.domain.pronunciation import Said, Utterance, utterances
 from lambdas.domain.video_request import FASTEST_SPEECH, CaptionLook, NarrationFit
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
@@ -52,26 +52,29 @@ def narrate(
     Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound.
     """
     video = require_open(videos, request.tenant, request.video_id)
-    scene = Storyboards(outputs).get(video).scenes[request.scene]
+    storyboard = Storyboards(outputs).get(video)
+    scene = storyboard.scenes[request.scene]
     narration = scene.narration
     assert narration is not None  # noqa: S101 - scenes without narration are skipped
     look = video.request.caption_look
     if video.request.burn_captions or look.font or look.font_file:
         _check_letters(look, request.scene, narration.spoken, inputs)
-    by = speaker(narration, video.request.voice, voice=settings.voice, engine=settings.voice_engine)
+    by = speaker(
+        narration, video.request.voice, video.cast, voice=settings.voice, engine=settings.voice_engine
+    )
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
     timed = video.request.times_words
-    content = by.narration_hash(narration.text, words=timed, within=within)
+    said = utterances(narration.text, by.language, storyboard.lexicon)
+    content = by.narration_hash(narration.text, [one.said for one in said[0]], words=timed, within=within)
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
     def make() -> tuple[str, float | None]:
-        texts = sentences(narration.spoken, by.language)
-        document, billed = _spoken(texts, request, by, outputs, sounds, speech, timed=timed)
+        document, billed = _spoken(said, request, by, outputs, sounds, speech, timed=timed)
         if within is not None and not document.fits(within):
             faster = by.model_copy(update={"speed": min(FASTEST_SPEECH, by.speed * document.faster(within))})
-            document, again = _spoken(texts, request, faster, outputs, sounds, speech, timed=timed)
+            document, again = _spoken(said, request, faster, outputs, sounds, speech, timed=timed)
             billed += again
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
@@ -107,7 +110,7 @@ def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
 
 
 def _spoken(
-    texts: Sequence[str],
+    narration: tuple[Sequence[Utterance], float],
     request: SceneTask,
     by: Speaker,
     outputs: Objects,
@@ -117,25 +120,26 @@ def _spoken(
     timed: bool,
 ) -> tuple[Spoken, int]:
     """Return the narration, with its words' times if `timed`, and the number of billed characters."""
-    said, billed = [], 0
-    for text in texts:
-        seconds, characters = _said(text, request, by, outputs, sounds, speech)
-        words = speech.words(text, by, float(seconds)) if timed else None
-        billed += characters + (0 if words is None else len(text))
-        said.append((text, by.sentence_hash(text), seconds, words or ()))
-    return spoken(by.voice, said), billed
+    made, billed = [], 0
+    sentences, rest = narration
+    for said, _ in sentences:
+        seconds, characters = _said(said, request, by, outputs, sounds, speech)
+        words = speech.words(said, by, float(seconds)) if timed else None
+        billed += characters + (0 if words is None else len(said.text))
+        made.append((said.text, by.sentence_hash(said), seconds, words or ()))
+    return spoken(by.voice, made, [one.before for one in sentences], rest), billed
 
 
 def _said(
-    text: str, request: SceneTask, by: Speaker, outputs: Objects, sounds: SharedObjects, speech: Speech
+    said: Said, request: SceneTask, by: Speaker, outputs: Objects, sounds: SharedObjects, speech: Speech
 ) -> tuple[Fraction, int]:
     """Synthesize a sentence unless its sound exists; return its seconds and the number of billed
     characters."""
-    key = keys.speech(request.tenant, by.sentence_hash(text))
+    key = keys.speech(request.tenant, by.sentence_hash(said))
     what = f"the narration of scene {request.scene}"
     if sounds.find(key):
         return length(BytesIO(outputs.get(key)), what), 0
-    sound = speech.speak(text, by)
+    sound = speech.speak(said, by)
     seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
     sounds.put(key, sound, "audio/mpeg")
-    return seconds, len(text)
+    return seconds, len(said.text)

@@ -13,7 +13,7 @@ from lambdas.domain.control_characters import visible
 from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, download_attempt, finish
-from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_storyboard
+from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file, read_storyboard
 from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
 from reelworks.video_words import estimated_lines
@@ -71,6 +71,14 @@ def make(
         str | None,
         typer.Option(
             help="If narration is longer than its scene: extend (the scene), faster (speech) or refuse."
+        ),
+    ] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help='JSON file that says how words are pronounced: {"GIF": "jif", "Nguyen": {"ipa": "ŋwiən"}}.',
         ),
     ] = None,
     sample_rate: Annotated[
@@ -240,6 +248,7 @@ def make(
         "voice_engine": voice_engine,
         "speech_speed": speech_speed,
         "narration_fit": narration_fit,
+        "lexicon": None if lexicon is None else read_json_file(lexicon),
         "sample_rate": sample_rate,
         "stills": stills,
         "text_model": text_model,

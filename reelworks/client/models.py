@@ -146,6 +146,8 @@ class Character(Document):
     """Yours, or a text model's of its picture, once a film needed it."""
     described_by: str | None = None
     """The model that described its picture."""
+    voice: str | None = None
+    """What speaks where it is a scene's `speaker`."""
     width: int = ALWAYS
     """Of its picture, in pixels."""
     height: int = ALWAYS
@@ -161,6 +163,8 @@ class CharacterUsed(Document):
     note: str | None = None
     """Why there is no description, if there is none."""
     cost: float | None = None
+    voice: str | None = None
+    """What speaks where it is a scene's `speaker`."""
     scenes: list[int] | None = []
     """The indexes of its scenes, once the film is planned."""
 
@@ -519,13 +523,15 @@ class MusicOf(Document):
 
 
 class Narration(Document):
-    """The narration of a scene. Its own voice, speed or language overrides the film's."""
+    """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
+    character that says it, in its voice unless there is an own one."""
 
     text: str = ALWAYS
     """Must be text of 1 to 3,000 characters without control characters."""
     voice: str | None = None
     language: str | None = None
     speed: float | None = None
+    speaker: str | None = None
 
 
 class OpenFilm(Document):
@@ -577,6 +583,12 @@ class OriginOf(Document):
     """The source's id; null if it is a file."""
     kind: OriginKind = ALWAYS
     strength: float | None = None
+
+
+class Phonemes(Document):
+    """A word's sounds in the International Phonetic Alphabet."""
+
+    ipa: str = ALWAYS
 
 
 class PlannedClip(Document):
@@ -705,7 +717,8 @@ class StageEntered(Document):
 
 
 class Storyboard(Document):
-    """The storyboard of a film. `style`: the looks and characters that every scene shares."""
+    """The storyboard of a film. `style`: the looks and characters that every scene shares. `lexicon`: how
+    words of the narration are pronounced."""
 
     title: str = ALWAYS
     """Must be text of 1 to 200 characters without control characters."""
@@ -713,6 +726,9 @@ class Storyboard(Document):
     """Must be text of at most 2,000 characters without control characters."""
     scenes: list[Scene] = []
     """Must be a list of 1 to 50 scenes."""
+    lexicon: dict[str, str | Phonemes] | None = None
+    """Must be an object of at most 500 words, each with what is said instead (text of at most 200
+    characters) or {"ipa": "…"} (at most 200)."""
 
 
 class StoryboardState(Document):
@@ -1098,6 +1114,12 @@ class CreateFields(TypedDict, total=False):
     sample_rate: int | None
     """With `topic` or `storyboard`: the narration's samples per second. Must be one of 8000, 16000,
     22050, 24000."""
+    lexicon: dict[str, str | Mapping[str, Any]] | None
+    """With `topic` or `storyboard`: how words are pronounced, for example `{"GIF": "jif", "Nguyen":
+    {"ipa": "ŋwiən"}}`. Captions keep the word. One in small letters counts in any case, any other one
+    only as it is written. A voice that can't speak phonemes refuses `ipa`. Must be an object of at most
+    500 words, each with what is said instead (text of at most 200 characters) or {"ipa": "…"} (at most
+    200); in a form, its JSON text."""
     stills: str | Literal["standard", "premium"] | str | None
     """With `topic` or `storyboard`: each scene's first picture, drawn by an image model; not with engines
     that take no image. By default `standard` if the engine needs an image, otherwise `none`. The first

@@ -23,10 +23,10 @@ export function described(id, { hint, counts, fault }) {
   return parts.join(" ") || nothing;
 }
 
-/** A text of several lines. `most`: characters; `tokens`: the engine's; `shortened`: more is cut, not refused. */
+/** A text of several lines. `most`: characters, if they are counted; `tokens`: the engine's; `shortened`: more is cut, not refused. */
 export function textField(options) {
   const { id, value = "", most, tokens, shortened, more, rows = 3, readonly, placeholder, input, spellcheck } = options;
-  const counts = readonly
+  const counts = readonly || !most
     ? undefined
     : html`${_count(value, most)}${tokens ? html` · ${_tokens(value, tokens, shortened)}` : nothing}${
         more ? html` · ${more}` : nothing

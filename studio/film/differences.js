@@ -2,6 +2,7 @@
 
 const LABELS = {
   "narration.text": "Narration",
+  "narration.speaker": "Speaker",
   "narration.voice": "Voice",
   "narration.speed": "Speed of the voice",
   "narration.language": "Language",
@@ -24,7 +25,8 @@ const LABELS = {
  * [{label, values: [of one, of other]}], null where there is no such text.
  */
 export function differences(one, other) {
-  const whole = _fields({ title: one.title, style: one.style }, { title: other.title, style: other.style });
+  const texts = ({ title, style, lexicon }) => ({ title, style, lexicon });
+  const whole = _fields(texts(one), texts(other));
   const rows = whole.length ? [{ what: "film", place: [null, null], fields: whole }] : [];
   for (const [left, right] of _pairs(one.scenes, other.scenes)) {
     const fields = _fields(one.scenes[left], other.scenes[right]);

@@ -2,19 +2,21 @@
 
 import { ApiError, post } from "../api.js";
 import { Component, html, nothing } from "../component.js";
-import { lineField, textField } from "../controls/field.js";
+import { choiceField, lineField, textField } from "../controls/field.js";
 import "../controls/file_drop.js";
 
+const EMPTY = { name: "", description: "", voice: "", image: null };
 const LONGEST_DESCRIPTION = 1_000; // characters
 
 class CharacterDialog extends Component {
-  #form = { name: "", description: "", image: null };
+  voices = []; // of the API
+  #form = { ...EMPTY };
   #faults = new Map();
   #busy = false;
   #error = "";
 
   open() {
-    this.#form = { name: "", description: "", image: null };
+    this.#form = { ...EMPTY };
     this.#faults.clear();
     this.#error = "";
     this.changed();
@@ -22,13 +24,18 @@ class CharacterDialog extends Component {
   }
 
   async #make() {
-    const { name, description, image } = this.#form;
+    const { name, description, voice, image } = this.#form;
     this.#busy = true;
     this.#faults.clear();
     this.#error = "";
     this.changed();
     try {
-      const body = { name, ...(description && { description }), ...(image && { image: { file_id: image.file_id } }) };
+      const body = {
+        name,
+        ...(description && { description }),
+        ...(voice && { voice }),
+        ...(image && { image: { file_id: image.file_id } }),
+      };
       const made = await post("videos/characters", body);
       this.dispatchEvent(new CustomEvent("made", { detail: made }));
       this.querySelector("dialog").close();
@@ -79,6 +86,12 @@ class CharacterDialog extends Component {
             rows: 2,
             optional: true,
             hint: "Without it, a text model describes the picture.",
+          })}
+          ${choiceField({
+            ...shown("voice", "Voice"),
+            optional: true,
+            hint: "Speaks the scenes whose speaker it is.",
+            choices: [["", "None"], ...this.voices.map(({ id, language_name }) => [id, `${id} (${language_name})`])],
           })}
           ${this.#error ? html`<p class="notice bad" role="alert">${this.#error}</p>` : nothing}
           <div class="row">

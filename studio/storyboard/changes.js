@@ -2,13 +2,15 @@
 
 import { post } from "../api.js";
 import { secondsToSpeak, spokenWords } from "../text_limits.js";
-import { closed, fingerprint } from "./document.js";
+import { closed, closedLexicon, fingerprint } from "./document.js";
 
 const UNKNOWN_SECONDS = 8; // of a scene, until its narration is spoken
 
 /** What determines each part of a scene; null if it has no such part. */
-function _contents({ style, scenes }, stills) {
+function _contents({ style, lexicon, scenes }, stills) {
   const all = closed({ title: "", style, scenes }).scenes;
+  const words = Object.entries(closedLexicon(lexicon));
+  const pronounced = (text) => words.filter(([word]) => text.toLowerCase().includes(word.toLowerCase()));
   // A scene with the words of an earlier one gets another picture, by its place.
   const place = (scene, index, part) =>
     scene[part].seed === undefined &&
@@ -21,7 +23,9 @@ function _contents({ style, scenes }, stills) {
       : null,
   );
   return all.map((scene, index) => {
-    const voice = scene.narration && spokenWords(scene.narration.text) ? fingerprint(scene.narration) : null;
+    const voice = scene.narration && spokenWords(scene.narration.text)
+      ? fingerprint([scene.narration, pronounced(scene.narration.text)])
+      : null;
     const still = drawn[index];
     const before = scene.continues ? fingerprint(all[index - 1]) : null;
     const next = all[index + 1];

@@ -76,7 +76,7 @@ export function conflictForm({ rows, busy, choose, save, close }) {
       ${rows.map((row, index) => {
         if (row.what === "scene") number += 1;
         if (row.same) return nothing;
-        const name = row.what === "scene" ? `Scene ${number}` : row.what === "title" ? "Title" : "Style";
+        const name = { title: "Title", style: "Style", lexicon: "Pronunciation" }[row.what] ?? `Scene ${number}`;
         const who = { mine: "you changed it", theirs: "they changed it" }[row.changedBy] ?? "both changed it";
         const version = (whose, text) => html`
           <label class="card-choice">

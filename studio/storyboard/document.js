@@ -10,7 +10,7 @@ const EMPTY = { positive_prompt: "", negative_prompt: "" };
 
 export const emptyScene = () => ({ id: newId(), from: null, narration: { text: "" }, image: EMPTY, video: EMPTY });
 
-export const emptyStoryboard = () => ({ title: "", style: "", scenes: [emptyScene()] });
+export const emptyStoryboard = () => ({ title: "", style: "", lexicon: "", scenes: [emptyScene()] });
 
 /** The API's document, to be edited; parts may be missing. */
 export function opened(document) {
@@ -21,12 +21,32 @@ export function opened(document) {
       image: { ...EMPTY, ..._filled(scene.image) },
       video: { ...EMPTY, ..._filled(scene.video) },
     }));
-  return { title: document.title ?? "", style: document.style ?? "", scenes };
+  return { title: document.title ?? "", style: document.style ?? "", lexicon: _lines(document.lexicon), scenes };
+}
+
+/** A lexicon as it is edited: lines such as "GIF = jif" and "Nguyen = /ŋwiən/". */
+const _lines = (lexicon = {}) =>
+  Object.entries(lexicon)
+    .map(([word, said]) => `${word} = ${said.ipa ? `/${said.ipa}/` : said}`)
+    .join("\n");
+
+/** The API's lexicon. A line that says nothing is sent as it is, so that the API says what is allowed. */
+export function closedLexicon(lines = "") {
+  const entries = lines
+    .split("\n")
+    .filter((line) => line.trim())
+    .map((line) => {
+      const [, word, said] = /^([^=]*)=?(.*)$/.exec(line).map((part) => part.trim());
+      const [, ipa] = /^\/(.*)\/$/.exec(said) ?? [];
+      return [word, ipa === undefined ? said : { ipa }];
+    });
+  return Object.fromEntries(entries);
 }
 
 /** The document to send. What is empty is left out, so the API says what is missing. */
-export function closed({ title, style, scenes }) {
-  return { title, style, scenes: scenes.map(closedScene) };
+export function closed({ title, style, lexicon, scenes }) {
+  const words = closedLexicon(lexicon);
+  return { title, style, scenes: scenes.map(closedScene), ...(Object.keys(words).length && { lexicon: words }) };
 }
 
 export function closedScene(scene) {

@@ -147,7 +147,8 @@ export class StoryboardEditor {
     const [, index, name] = /^scenes\[(\d+)\]\.(.+)$/.exec(path) ?? [];
     const scene = this.storyboard.scenes[index];
     if (index && !scene) return null;
-    const known = scene ? SCENE_CONTROLS.get(name) : { title: "title", style: "style", scenes: "scenes" }[path];
+    const whole = ["title", "style", "scenes", "lexicon"].find((one) => path === one || path.startsWith(`${one}.`));
+    const known = scene ? SCENE_CONTROLS.get(name) : whole;
     if (!known) return null;
     const control = controlId(scene, known);
     this.faults.set(control, message);
@@ -164,13 +165,13 @@ export class StoryboardEditor {
   // --- view
 
   /**
-   * `engine` is a model of the API or undefined; `voices` too. `shape` is [width, height]. `media`, `marks` and
-   * `actions` return a template for a scene: its still, what becomes of it, and more buttons.
+   * `engine` is a model of the API or undefined; `voices` and `characters` too. `shape` is [width, height]. `media`,
+   * `marks` and `actions` return a template for a scene: its still, what becomes of it, and more buttons.
    */
-  view({ engine, voices = [], readonly = false, shape = [16, 9], media, marks, actions }) {
+  view({ engine, voices = [], characters = [], readonly = false, shape = [16, 9], media, marks, actions }) {
     this.readonly = readonly;
-    const shown = { engine, voices, readonly, shape, media, marks, actions };
-    const { title, style, scenes } = this.storyboard;
+    const shown = { engine, voices, characters, readonly, shape, media, marks, actions };
+    const { title, style, lexicon, scenes } = this.storyboard;
     const text = (path, label, options) =>
       textField({
         id: controlId(null, path),
@@ -208,10 +209,21 @@ export class StoryboardEditor {
             @click=${() => this.add()}>
             ${icon("add")} Add a scene${scenes.length >= MOST_SCENES ? html` (${MOST_SCENES} are the most)` : nothing}
           </button>`
+      }
+      ${
+        readonly && !lexicon
+          ? nothing
+          : text("lexicon", "Pronunciation, a word on each line", {
+              rows: 2,
+              value: lexicon,
+              optional: true,
+              placeholder: "GIF = jif",
+              hint: "A word = what is said, or its /phonemes/. Captions keep the word.",
+            })
       }`;
   }
 
-  #scene(scene, index, { engine, voices, readonly, media, marks, actions }) {
+  #scene(scene, index, { engine, voices, characters, readonly, media, marks, actions }) {
     const text = (path, label, options) => {
       const [part, name] = path.split(".");
       const id = controlId(scene, path);
@@ -253,7 +265,7 @@ export class StoryboardEditor {
           ${text("video.positive_prompt", "Motion", tokens)}
           <div class="scene-length">${this.#length(scene, readonly)}</div>
         </div>
-        ${this.#more(scene, index, { text, engine, voices, readonly })}
+        ${this.#more(scene, index, { text, engine, voices, characters, readonly })}
       </li>`;
   }
 
@@ -289,7 +301,7 @@ export class StoryboardEditor {
     });
   }
 
-  #more(scene, index, { text, engine, voices, readonly }) {
+  #more(scene, index, { text, engine, voices, characters, readonly }) {
     const id = (path) => controlId(scene, path);
     const line = (path, label, options) => {
       const [part, name] = path.split(".");
@@ -304,6 +316,19 @@ export class StoryboardEditor {
         ...options,
       });
     };
+    const choice = (path, label, choices) => {
+      const [part, name] = path.split(".");
+      return choiceField({
+        id: id(path),
+        label,
+        value: scene[part]?.[name] ?? "",
+        disabled: readonly,
+        fault: this.faults.get(id(path)),
+        input: (value) => this.#type(scene, path, value),
+        choices,
+      });
+    };
+    const speakers = _speakers(characters, scene.narration?.speaker);
     const check = (path, label, hint) =>
       checkField({
         id: id(path),
@@ -331,15 +356,15 @@ export class StoryboardEditor {
       <details class="scene-more">
         <summary>More: voice, own pictures, what not to show, seeds</summary>
         <div class="scene-more-fields">
-          ${choiceField({
-            id: id("narration.voice"),
-            label: "Voice",
-            value: scene.narration?.voice ?? "",
-            disabled: readonly,
-            fault: this.faults.get(id("narration.voice")),
-            input: (value) => this.#type(scene, "narration.voice", value),
-            choices: [["", "The film's"], ..._voices(voices, scene.narration?.voice)],
-          })}
+          ${
+            speakers.length
+              ? choice("narration.speaker", "Speaker", [["", "The narrator"], ...speakers])
+              : nothing
+          }
+          ${choice("narration.voice", "Voice", [
+            ["", scene.narration?.speaker ? "The speaker's" : "The film's"],
+            ..._voices(voices, scene.narration?.voice),
+          ])}
           ${line("narration.speed", "Speaking speed", { numeric: "decimal", hint: "0.5 to 2; by default 1" })}
           ${line("narration.language", "Language", { placeholder: "en-US" })}
           ${picture("first_frame", "First picture", (engine?.image ?? "none") !== "none" && !scene.continues)}
@@ -403,6 +428,7 @@ const SCENE_CONTROLS = new Map([
   ["video", "video.positive_prompt"],
   ...[
     "narration.text",
+    "narration.speaker",
     "narration.voice",
     "narration.speed",
     "narration.language",
@@ -428,6 +454,11 @@ export const controlId = (scene, path) => `${scene ? `scene-${scene.id}` : "stor
 function _voices(voices, own) {
   const known = voices.map(({ id, language_name }) => [id, `${id} (${language_name})`]);
   return own && !voices.some(({ id }) => id === own) ? [...known, [own, own]] : known;
+}
+
+function _speakers(characters, own) {
+  const known = characters.filter(({ voice }) => voice).map(({ name, voice }) => [name, `${name} (${voice})`]);
+  return own && !known.some(([name]) => name === own) ? [...known, [own, own]] : known;
 }
 
 function _speech(scene) {

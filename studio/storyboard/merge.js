@@ -6,12 +6,13 @@ const print = (scene) => (scene ? fingerprint(closedScene(scene)) : null);
 
 /**
  * Compare two storyboards that were made from `base`. Returns rows in the order of the film: {what, base, mine, theirs,
- * choice}. `what` is "title", "style" or "scene"; a version is null where there is no such scene. `choice` is "mine" or
- * "theirs" where only one changed something, "same", and null where a person must choose.
+ * choice}. `what` is "title", "style", "lexicon" or "scene"; a version is null where there is no such scene. `choice` is
+ * "mine" or "theirs" where only one changed something, "same", and null where a person must choose.
  */
 export function compare(base, mine, theirs) {
-  const texts = ["title", "style"].map((what) => {
-    const versions = { base: base[what], mine: mine[what], theirs: theirs[what] };
+  const texts = ["title", "style", "lexicon"].map((what) => {
+    const of = (storyboard) => storyboard[what] ?? ""; // an older draft has no lexicon
+    const versions = { base: of(base), mine: of(mine), theirs: of(theirs) };
     return { what, ...versions, choice: _choice(versions.base, versions.mine, versions.theirs) };
   });
   return [...texts, ..._scenes(base.scenes, mine.scenes, theirs.scenes)];
@@ -24,8 +25,8 @@ export function merged(rows, theirs) {
   const scenes = rows
     .filter((row) => row.what === "scene" && chosen(row))
     .map((row) => ({ ...chosen(row), id: (row.theirs ?? row.mine).id, from: places.get(row.theirs) ?? null }));
-  const [title, style] = rows.map(chosen);
-  return { title, style, scenes };
+  const [title, style, lexicon] = rows.map(chosen);
+  return { title, style, lexicon, scenes };
 }
 
 function _choice(base, mine, theirs) {

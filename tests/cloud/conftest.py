@@ -6,8 +6,14 @@ from logging import StreamHandler
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
+from lambdas.adapters.clients import client
 from lambdas.api.request import settings
+from lambdas.intake.voices import voices
 from lambdas.telemetry import logger
 from reelworks.cloud.home import Home
 from reelworks.cloud.lifecycle import start_stop
@@ -15,7 +21,7 @@ from reelworks.cloud.lifecycle.cloud_status import Status, status
 from reelworks.cloud.lifecycle.start_stop import down, up
 from tests.cloud import small_stack
 from tests.cloud.deployment import Deployment, deployed
-from tests.cloud.servers import free_port
+from tests.cloud.servers import free_port, serving
 
 
 @pytest.fixture
@@ -55,6 +61,25 @@ def queue(aws: Deployment) -> Deployment:
     """The deployment with an empty queue."""
     aws.messages()
     return aws
+
+
+@pytest.fixture
+def polly(aws: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Polly, which has Amy, Joe and Olivia; the last one only as a generative voice."""
+    engines = {"Amy": ["standard", "neural"], "Joe": ["standard", "neural"], "Olivia": ["generative"]}
+
+    async def listed(request: Request) -> JSONResponse:
+        language = {"LanguageCode": "en-US", "LanguageName": "US English"}
+        voices = [{"Id": name, **language, "SupportedEngines": each} for name, each in engines.items()]
+        return JSONResponse({"Voices": voices})
+
+    with serving(Starlette(routes=[Route("/v1/voices", listed, methods=["GET"])])) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_POLLY", url)
+        for made in (client, voices):
+            made.cache_clear()
+        yield
+    for made in (client, voices):
+        made.cache_clear()
 
 
 @pytest.fixture

@@ -290,7 +290,11 @@ def dropped_files(cloud: Cloud) -> None:
     cloud.drop("drop/droppers/wrong.json", b"{}")
     cloud.drop("drop/droppers/unwanted.json", {**_SMALL, "prompt": "A bee", "seconds": "120"})
     cloud.drop("drop/droppers/bee.json", {**_SMALL, "prompt": "A bee", "seconds": "1"})
-    cloud.result("drop/droppers/wrong.json", "error.json")
+    cloud.drop("drop/droppers/nobody.json", {**_SMALL, "topic": "A bee", "voice": "Nobody"})
+    for dropped in ("wrong.json", "nobody.json"):
+        cloud.result(f"drop/droppers/{dropped}", "error.json")
+    unspoken = cloud.objects.get(keys.drop_result("drop/droppers/nobody.json", "error.json"))
+    assert b"GET /v1/voices" in unspoken
     with cloud.api("droppers") as api:
 
         def long() -> list[str]:

@@ -8,7 +8,6 @@ import pytest
 from lambdas.api.operations import PATH_PARAMETERS, Json, Operation
 from tests.api_document import operations
 from tests.cloud import test_editing, test_remix
-from tests.cloud.deployment import Deployment
 from tests.cloud.rest import call
 
 EXAMPLES = [
@@ -28,7 +27,7 @@ def a_video(operation: Operation) -> str:
 
 
 @pytest.mark.parametrize(("operation", "body"), EXAMPLES)
-def test_an_example_is_accepted(aws: Deployment, operation: Operation, body: Json) -> None:
+def test_an_example_is_accepted(polly: None, operation: Operation, body: Json) -> None:
     path, sent = operation.path.replace("<scene>", "0"), json.dumps(body)
     placeholder = str(PATH_PARAMETERS["video_id"]["example"])
     if "<video_id>" in path or placeholder in sent:

@@ -14,9 +14,10 @@ from lambdas.adapters import stores
 from lambdas.adapters.characters import Characters
 from lambdas.api.request import settings
 from lambdas.domain import keys
-from lambdas.domain.characters import LARGEST_CAST, MOST_CHARACTERS, Character, Description
+from lambdas.domain.characters import LARGEST_CAST, MOST_CHARACTERS, Character, Description, voice_of
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
+from lambdas.domain.video_parts import ClipState, PartProgress
 from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
@@ -41,7 +42,7 @@ def data_url(data: bytes, kind: str = "image/png") -> str:
 
 
 def made(name: str = "Mossy", *, picture: bytes | None = None, **details: Any) -> Answer:
-    fields = {name: details.pop(name) for name in ("description",) if name in details}
+    fields = {name: details.pop(name) for name in ("description", "voice") if name in details}
     body = {"name": name, "image": {"image_url": data_url(picture or png(1))}, **fields}
     return call("POST", URL, body=body, **details)
 
@@ -151,7 +152,7 @@ def test_pictures_are_upright_small_and_without_notes() -> None:
         ({"image": {"image_url": data_url(bomb(20_000, 20_000))}}, "image", "50 megapixels"),
         ({"image": {"image_url": "https://example.com/fox.png"}}, "image", "must be a file"),
         ({"image": {"file_id": "file_1"}}, "image.file_id", "one of your uploads"),
-        ({"colour": "red"}, "colour", "allowed: name, description"),
+        ({"colour": "red"}, "colour", "allowed: name, description, voice"),
     ],
 )
 def test_a_wrong_field_is_named(fields: dict[str, Any], param: str, says: str) -> None:
@@ -221,6 +222,7 @@ def test_a_prompt_names_a_character() -> None:
             "by": None,
             "note": None,
             "cost": None,
+            "voice": None,
             "scenes": None,
         }
     ]
@@ -294,6 +296,72 @@ def test_an_engine_that_starts_from_an_image_takes_the_character_s() -> None:
     assert refused.error["param"] == "input_reference"
     a_character()
     assert create(prompt="In the snow. @Mossy runs", **i2v)["model"] == "cogvideox-5b-i2v"
+
+
+# --- who speaks
+
+
+def spoken(*narrations: dict[str, Any]) -> dict[str, Any]:
+    scenes = [scene("A hive.", "Good morning.") for _ in narrations]
+    for one, narration in zip(scenes, narrations, strict=True):
+        one["narration"] |= narration
+    return {"title": "Bees", "style": "Warm light.", "scenes": scenes}
+
+
+def test_a_character_speaks_its_scenes_in_its_voice(polly: None) -> None:
+    mossy = a_character(voice="Amy")
+    assert mossy["voice"] == "Amy"
+    board = spoken({"speaker": "@mossy"}, {}, {"speaker": "Mossy", "voice": "Joe"})
+    video = create(prompt=None, storyboard=board, narrate=False)
+    assert [(one["name"], one["voice"]) for one in video["characters"]] == [("Mossy", "Amy")]
+    record = now(video["id"])
+    assert record.request.brief
+    narrations = [one.narration for one in record.request.brief.given.scenes]
+    assert [one and one.speaker for one in narrations] == ["Mossy", None, "Mossy"]
+    assert [voice_of(one, record.cast) for one in narrations] == ["Amy", None, "Joe"]
+
+
+def test_only_the_scenes_of_a_changed_voice_are_spoken_again(polly: None) -> None:
+    mossy, id_ = a_character(voice="Amy"), waiting()
+    board = spoken({"speaker": "@mossy"}, {})
+    assert put(id_, board).status == 200
+    parts = [PartProgress(scene=index, state=ClipState.DONE, artifact=f"a/{index}") for index in range(2)]
+    stores.videos(settings()).amend(now(id_), narrations=parts)
+    call("DELETE", f"{URL}/{mossy['id']}")
+    a_character(voice="Joe")
+    assert put(id_, Storyboard.model_dump(standing(id_))).status == 200  # no @name: the film's own
+    assert (now(id_).cast[0].voice, now(id_).narrations) == ("Amy", parts)
+    assert put(id_, board).status == 200
+    assert (now(id_).cast[0].voice, now(id_).narrations) == ("Joe", parts[1:])
+
+
+@pytest.mark.parametrize(
+    ("narration", "fields", "param", "says"),
+    [
+        ({"voice": "Nobody"}, {}, "scenes[1].narration.voice", "lists: Amy, Joe, Olivia; got 'Nobody'"),
+        ({}, {"voice": "Nobody"}, "voice", "got 'Nobody'"),
+        ({"voice": "Olivia"}, {}, "scenes[1].narration.voice", "no engine neural. Send another voice, or"),
+        ({"speaker": "@nobody"}, {}, "scenes[1].narration.speaker", "'@nobody' is no character of yours"),
+        ({"speaker": "@mute"}, {}, "scenes[1].narration.speaker", "a character with a voice"),
+        ({"speaker": ""}, {}, "scenes[1].narration.speaker", "for example @mossy"),
+        ({"speaker": 7}, {}, "scenes[1].narration.speaker", "for example @mossy"),
+    ],
+)
+def test_a_voice_that_can_t_speak_is_refused_by_its_path(
+    polly: None, narration: dict[str, Any], fields: dict[str, Any], param: str, says: str
+) -> None:
+    a_character("Mute")
+    body = {"storyboard": spoken({}, narration), "narrate": False, **fields}
+    answer = call("POST", "/v1/videos", body=body)
+    assert (answer.status, answer.error["param"]) == (400, param)
+    assert says in answer.error["message"]
+
+
+def test_a_character_with_an_unknown_voice_is_not_made(polly: None) -> None:
+    answer = made(voice="Nobody")
+    assert (answer.status, answer.error["param"]) == (400, "voice")
+    a_character(voice="Joe")
+    assert made(voice="Amy").error["code"] == "name_taken"
 
 
 # --- edits

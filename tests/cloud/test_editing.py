@@ -557,8 +557,10 @@ def test_regenerating_a_still_with_another_seed(aws: Deployment) -> None:
     assert now(done).version == version
 
 
-def test_regenerating_a_narration_with_another_voice(aws: Deployment) -> None:
+def test_regenerating_a_narration_with_another_voice(polly: None) -> None:
     id_ = waiting()
+    unknown = post(id_, "scenes/0/regenerate", {"part": "voice", "voice": "Nobody"})
+    refused(unknown, 400, "invalid_request", "lists: Amy, Joe, Olivia; got 'Nobody'", param="voice")
     answer = post(id_, "scenes/0/regenerate", {"part": "voice", "voice": "Amy", "speed": 0.9})
     assert answer.json["stage"] == "reviewing"  # nothing is spoken before the storyboard is approved
     narration = standing(id_).scenes[0].narration

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lambdas.adapters.speech import Speech
 from lambdas.domain.narration import Speaker
+from lambdas.domain.pronunciation import plain
 from reelworks.cloud.backends.voice.piper import bundled_model
 from reelworks.cloud.lifecycle.cloud_status import Status
 from reelworks.cloud.services.polly import Polly
@@ -106,6 +107,21 @@ def test_speed_pauses_and_the_times_of_sentences(polly: Any) -> None:
     assert starts / 8000 - 2 == pytest.approx(len(slow) / 16000 / 2, rel=0.35)  # twice as fast
 
 
+def test_words_are_said_in_another_way(polly: Any) -> None:
+    """As others, or by their sounds."""
+
+    def seconds(word: str) -> float:
+        text = f"<speak>{word}</speak>"
+        return len(speak(polly, text, TextType="ssml", OutputFormat="pcm", SampleRate="16000")[0]) / 32000
+
+    long = "one hundred thousand and one bees"
+    phonemes = '<phoneme alphabet="ipa" ph="wʌn hˈʌndɹəd θˈaʊzənd ænd wʌn bˈiːz">B</phoneme>'
+    said = seconds(long)
+    assert seconds(f'<sub alias="{long}">B</sub>') == pytest.approx(said, rel=0.25)
+    assert seconds(phonemes) == pytest.approx(said, rel=0.25)
+    assert seconds("B") < said / 2
+
+
 def test_nothing_is_kept_that_another_tenant_could_notice(polly: Any) -> None:
     """Piper never speaks a sentence twice in the same way, so an equal sound would be a kept one."""
     fields = {"OutputFormat": "pcm", "SampleRate": "16000"}
@@ -129,8 +145,10 @@ def test_emoji_are_not_named(polly: Any) -> None:
 def test_the_pipeline_can_use_it(polly: Any) -> None:
     by = Speaker(voice="Joe", engine="neural", language=None, speed=2.0, sample_rate=24000)
     speech = Speech(polly)
-    sound, rate = decoded(speech.speak("One bee flies.", by))
-    assert speech.words("One bee flies.", by, len(sound) / rate) is None, "the program has no times of words"
+    sound, rate = decoded(speech.speak(plain("One bee flies."), by))
+    assert speech.words(plain("One bee flies."), by, len(sound) / rate) is None, (
+        "the program has no times of words"
+    )
     assert rate == 24000
     assert 0.3 < len(sound) / rate < 1.5
     assert np.abs(sound).max() > 0.1
@@ -180,6 +198,11 @@ def test_the_pc_s_cloud_serves_it_at_its_single_address(cloud: Status) -> None:
         ({"Text": " ... "}, "ValidationException", "nothing that can be spoken"),
         ({"Text": "A bee", "TextType": "ssml"}, "InvalidSsmlException", "not well-formed"),
         ({"Text": "<speak><w>A</w></speak>", "TextType": "ssml"}, "InvalidSsmlException", "<w>"),
+        (
+            {"Text": '<speak><phoneme alphabet="ipa" ph="kɝ">A</phoneme></speak>', "TextType": "ssml"},
+            "InvalidSsmlException",
+            "Joe does not have the phonemes ɝ of /kɝ/",
+        ),
     ],
 )
 def test_a_rejected_request(polly: Any, fields: dict[str, Any], code: str, message: str) -> None:

@@ -148,6 +148,16 @@ def test_a_voice_of_a_server_speaks(polly: Any, server: Kokoro) -> None:
     ]
 
 
+def test_it_says_other_words_but_no_phonemes(polly: Any, server: Kokoro) -> None:
+    say(polly, "<speak>A <sub alias='jif'>GIF</sub>.</speak>", TextType="ssml")
+    assert server.asked[-1]["input"] == "A jif."
+    say(polly, "It is 5 km away and costs $5.")
+    assert server.asked[-1]["input"] == "It is 5 kilometers away and costs 5 dollars."
+    sounds = "<speak>A <phoneme alphabet='ipa' ph='ɡɪf'>GIF</phoneme>.</speak>"
+    with pytest.raises(ClientError, match="Bella speaks no phonemes, such as /ɡɪf/; give words instead"):
+        say(polly, sounds, TextType="ssml")
+
+
 def test_it_speaks_faster_when_it_is_told_to(polly: Any, server: Kokoro) -> None:
     text = '<speak><prosody rate="150%">A bee lands on a flower.</prosody></speak>'
     assert len(say(polly, text, TextType="ssml")) == pytest.approx(24 / 20 / 1.5 * 16_000, rel=0.01)

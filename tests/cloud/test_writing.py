@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lambdas.adapters.clients import client, writing_client
-from lambdas.api.routes import writing
+from lambdas.intake.voices import voices
 from tests.cloud.deployment import Deployment
 from tests.cloud.pipeline.bench import converse_answer
 from tests.cloud.rest import Answer, call
@@ -85,7 +85,7 @@ class Services:
 @pytest.fixture
 def services(aws: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     found = Services()
-    caches = (client, writing_client, writing._voices)
+    caches = (client, writing_client, voices)
     with serving(found.app) as url:
         for service in ("BEDROCK_RUNTIME", "POLLY"):
             monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", url)

@@ -30,7 +30,7 @@ WITHOUT_RESOURCE = {
     "logs:DescribeResourcePolicies": "Step Functions, setting up its log",
     "logs:DescribeLogGroups": "Step Functions, setting up its log",
     "polly:SynthesizeSpeech": "Narrate; a voice is not a resource",
-    "polly:DescribeVoices": "Api; a voice is not a resource",
+    "polly:DescribeVoices": "Api and Intake; a voice is not a resource",
     "cloudwatch:PutMetricData": "SageMaker, for the endpoints' metrics; limited by namespace",
     "ecr:GetAuthorizationToken": "SageMaker, fetching the container",
 }

@@ -6,6 +6,7 @@ import pytest
 
 from lambdas.domain.brief import SCENE_SECONDS, Brief
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.pronunciation import Phonemes
 from lambdas.intake.fields import parse
 from lambdas.intake.film_kind import DEFAULT_SECONDS, LARGEST_STORYBOARD, OF_SCENES, brief_of, film_seconds
 
@@ -85,6 +86,12 @@ def test_a_storyboard_stays_silent_on_request() -> None:
         ({"topic": "Kites", "narrate": False, "captions": True}, "captions", "narrate=true"),
         ({"topic": "Kites", "narrate": False, "voice": "Joanna"}, "voice", "narrate=true"),
         ({"topic": "Kites", "narrate": False, "speech_speed": 1.2}, "speech_speed", "narrate=true"),
+        ({"topic": "Kites", "narrate": False, "lexicon": {"a": "b"}}, "lexicon", "narrate=true"),
+        (
+            {"storyboard": WHOLE | {"lexicon": {"GIF": "gif"}}, "lexicon": {"gif": "jif"}},
+            "lexicon.gif",
+            "contradicts lexicon.GIF",
+        ),
     ],
 )
 def test_fields_that_cannot_be_combined(fields: dict[str, Any], param: str, says: str) -> None:
@@ -97,7 +104,7 @@ def test_fields_that_cannot_be_combined(fields: dict[str, Any], param: str, says
 def test_scene_fields_with_a_prompt_are_rejected_in_favour_of_topic(name: str) -> None:
     value = {"scenes": 2, "sample_rate": 16000, "max_tokens": 900, "context_size": 4096}.get(name, 1)
     text = {"tone": "calm", "language": "de", "voice": "Joanna", "voice_engine": "neural", "stills": "none"}
-    text |= {"review": "previews", "narration_fit": "refuse", "caption_style": "pop"}
+    text |= {"review": "previews", "narration_fit": "refuse", "caption_style": "pop", "lexicon": '{"a": "b"}'}
     text |= {"caption_position": "top", "caption_colour": "#FFFFFF", "caption_outline": "box"}
     text |= {"caption_outline_width": 0.1, "caption_font": "Inter"}
     fields = {"prompt": "A kite", name: text.get(name, "m" if name == "text_model" else value)}
@@ -110,6 +117,16 @@ def test_captions_of_given_narration_need_no_text_model() -> None:
     assert brief(storyboard=WHOLE, narrate=False).narration_given(0)
     assert brief_of(parse({"storyboard": WHOLE, "narrate": False, "captions": True}))
     assert brief_of(parse({"topic": "Kites", "narrate": False, "captions": False}))
+
+
+def test_a_film_s_lexicon_is_in_its_storyboard() -> None:
+    given = WHOLE | {"lexicon": {"GIF": "jif", "a": "b"}}
+    of_storyboard = brief(storyboard=given, lexicon='{"GIF": "jif", "NASA": {"ipa": "ˈnæsə"}}')
+    both = {"GIF": "jif", "a": "b", "NASA": Phonemes(ipa="ˈnæsə")}
+    assert of_storyboard.given.lexicon == both
+    assert brief(topic="Kites", lexicon={"GIF": "jif"}).given.lexicon == {"GIF": "jif"}
+    written = of_storyboard.whole()
+    assert written is None or written.lexicon == both
 
 
 def test_length_of_a_film_of_scenes() -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from lambdas.domain.characters import Image, Role
 from lambdas.domain.narration import Sentence, Speaker, SpokenWord, speaker, spoken
+from lambdas.domain.pronunciation import plain, pronounced
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
@@ -36,6 +38,17 @@ def test_the_scene_s_voice_overrides_the_film_s_and_that_the_deployment_s(
     assert (found.voice, found.engine) == (voice, engine)
 
 
+def test_the_character_s_voice_comes_after_the_narration_s_own_and_before_the_film_s() -> None:
+    picture = Image(key="k", sha256="0" * 64, width=2, height=2)
+    cast = [
+        Role(id=name, name=name, voice=voice, image=picture) for name, voice in (("A", "Amy"), ("B", None))
+    ]
+    narrations = ({"speaker": "A"}, {"speaker": "A", "voice": "Joe"}, {"speaker": "B"}, {})
+    said = [Narration.model_validate({"text": "A bee.", **one}) for one in narrations]
+    found = [speaker(one, Voice(name="Eva"), cast, voice="Ida", engine="standard").voice for one in said]
+    assert found == ["Amy", "Joe", "Eva", "Eva"]
+
+
 def test_a_scene_s_own_speed_and_language() -> None:
     assert by(speed=1.5).speed == 1.5
     own = by({"speed": 0.8, "language": "hi-IN"}, speed=1.5, sample_rate=16000)
@@ -53,11 +66,18 @@ def test_a_sound_s_address_depends_only_on_what_is_heard() -> None:
         {"sample_rate": 8000},
     ]
     speakers = [by(), *(by(**other) for other in others), by({"language": "en-IN"})]
-    assert len({one.sentence_hash("A bee.") for one in speakers}) == len(speakers)
+    assert len({one.sentence_hash(plain("A bee.")) for one in speakers}) == len(speakers)
     assert len({one.narration_hash("A bee.") for one in speakers}) == len(speakers)
-    assert by().sentence_hash("A bee.") == by({"text": "Another."}).sentence_hash("A bee.")
-    assert by().sentence_hash("A bee.") != by().sentence_hash("A bee!")
-    assert by().sentence_hash("A bee.") != by().narration_hash("A bee.")
+    assert by().sentence_hash(plain("A bee.")) == by({"text": "Another."}).sentence_hash(plain("A bee."))
+    assert by().sentence_hash(plain("A bee.")) != by().sentence_hash(plain("A bee!"))
+    assert by().sentence_hash(plain("A bee.")) != by().narration_hash("A bee.")
+    bees = [pronounced("A bee.", lexicon) for lexicon in ({}, {"bee": "be"}, {"bee": "bea"}, {"wasp": "bea"})]
+    assert bees[3] == bees[0] == plain("A bee.")
+    assert len({by().sentence_hash(one) for one in bees}) == len(
+        {by().narration_hash("", [one]) for one in bees}
+    )
+    assert len({by().sentence_hash(one) for one in bees}) == 3
+    assert by().narration_hash("A bee.", [bees[0]]) == by().narration_hash("A bee.")
     assert by().narration_hash("A bee.", words=True) != by().narration_hash("A bee.")
 
 

@@ -36,6 +36,8 @@ def test_each_longer_narration_is_named_with_what_happens(fit: str, says: str) -
 
 def test_a_narration_that_fits_or_sets_the_length_needs_no_note() -> None:
     assert notes(scene("Short."), scene(LONG, 12), scene(LONG, None), scene(None)) == ()
+    [note] = notes(scene("Short. [pause 7s] Again."))
+    assert "0 (9 s of 2 s)" in note
     assert narration_notes(a_request()) == ()
 
 

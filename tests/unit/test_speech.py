@@ -1,4 +1,5 @@
 import io
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from botocore.stub import Stubber
 from lambdas.adapters.speech import MAX_BYTES, Speech
 from lambdas.domain.errors import NarrationRefused, ServiceUnavailable
 from lambdas.domain.narration import Speaker
+from lambdas.domain.pronunciation import Phonemes, Said, plain, pronounced
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def sound(data: bytes) -> dict[str, Any]:
 
 def speak(stub: Stubber, text: str = "A bee.", **fields: Any) -> bytes:
     usual = Speaker(voice="Joe", engine="neural", language=None, speed=1.0, sample_rate=24000)
-    return Speech(stub.client).speak(text, usual.model_copy(update=fields))
+    return Speech(stub.client).speak(plain(text), usual.model_copy(update=fields))
 
 
 REQUEST = {
@@ -93,10 +95,11 @@ del MARKS["SampleRate"]
 
 
 def times(
-    stub: Stubber, text: str, seconds: float = 2, **fields: Any
+    stub: Stubber, text: str | Said, seconds: float = 2, **fields: Any
 ) -> list[tuple[str, float, float]] | None:
     usual = Speaker(voice="Joe", engine="neural", language=None, speed=1.0, sample_rate=24000)
-    words = Speech(stub.client).words(text, usual.model_copy(update=fields), seconds)
+    said = plain(text) if isinstance(text, str) else text
+    words = Speech(stub.client).words(said, usual.model_copy(update=fields), seconds)
     return None if words is None else [(word.text, word.start, word.end) for word in words]
 
 
@@ -119,6 +122,44 @@ def test_words_of_markup_are_those_of_the_text(stub: Stubber) -> None:
     mark = f'{{"time":0,"type":"word","start":{start},"end":{start + 7},"value":"Q&amp;A"}}'.encode()
     stub.add_response("synthesize_speech", sound(mark), MARKS | {"Text": spoken, "TextType": "ssml"})
     assert times(stub, "Q&A!", speed=0.8) == [("Q&A", 0, 2)]
+
+
+LEXICON = {"GIF": "jif & more", "NASA": Phonemes(ipa="ˈnæsə")}
+PRONOUNCED = pronounced("A GIF of NASA & Co.", LEXICON)
+MARKED_UP = (
+    '<speak>A <sub alias="jif &amp; more">GIF</sub> of <phoneme alphabet="ipa" ph="ˈnæsə">NASA</phoneme> '
+    "&amp; Co.</speak>"
+)
+
+
+def test_a_pronunciation_is_requested_in_ssml(stub: Stubber) -> None:
+    stub.add_response("synthesize_speech", sound(b"mp3"), REQUEST | {"Text": MARKED_UP, "TextType": "ssml"})
+    usual = Speaker(voice="Joe", engine="neural", language=None, speed=1.0, sample_rate=24000)
+    assert Speech(stub.client).speak(PRONOUNCED, usual) == b"mp3"
+
+
+@pytest.mark.parametrize("places", ["element", "text"])
+def test_the_words_said_for_another_have_its_time_and_are_that_one(stub: Stubber, places: str) -> None:
+    """Whether Polly means the element by a mark, or the text in it, and however many words it says there."""
+    sent, marks = MARKED_UP.encode(), []
+    shown = {"element": (b"<sub", b"<sub", b"<phoneme"), "text": (b"GIF", b"GIF", b"NASA")}[places]
+    for time, word in zip(
+        (0, 100, 300, 500, 600, 900), (b"A ", *shown[:2], b"of", shown[2], b"Co"), strict=True
+    ):
+        begin = sent.index(word)
+        marks.append(json.dumps({"time": time, "start": begin, "end": begin + len(word.strip())}))
+    stub.add_response(
+        "synthesize_speech",
+        sound("\n".join(marks).encode()),
+        MARKS | {"Text": MARKED_UP, "TextType": "ssml"},
+    )
+    assert times(stub, PRONOUNCED) == [
+        ("A", 0, 0.1),
+        ("GIF", 0.1, 0.5),
+        ("of", 0.5, 0.6),
+        ("NASA", 0.6, 0.9),
+        ("Co", 0.9, 2),
+    ]
 
 
 def test_a_voice_without_times_of_words(stub: Stubber) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.spoken_text import spoken_text, without_emoji
+from lambdas.domain.spoken_text import spoken_text, spoken_with_pauses, without_emoji
 from lambdas.domain.storyboard import Narration, Prompts, Scene
 
 FAMILY = "👨‍👩‍👧‍👦"
@@ -126,3 +126,24 @@ def test_letters_are_kept(text: str) -> None:
     assert "🎉" not in said
     assert "*" not in said
     assert "\n\n\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "pauses"),
+    [
+        ("Wait. [pause 1s] Then go.", "Wait. Then go.", [(6, 1)]),
+        ("Wait [pause 500ms], then [Pause 0.5 s] go.", "Wait, then go.", [(4, 0.5), (11, 0.5)]),
+        ("[pause 1s] Go. [pause 2s]", "Go.", [(0, 1), (3, 2)]),
+        ("Wait. [pause 1s] [pause 0.5s] Go.", "Wait. Go.", [(6, 1.5)]),
+        ("Wait.\n\n[pause 3s]\n\nGo.", "Wait.\n\nGo.", [(7, 3)]),
+        ('Wait<break time="1s"/> a <BREAK TIME="20ms"></break> bit', "Wait a bit", [(5, 1), (7, 0.02)]),
+        ("**Wait** [pause 1s] *a* 🐝 bit", "Wait a bit", [(5, 1)]),
+        ("[pause 1s]", "", [(0, 1)]),
+        ("Wait [pause 99s] here", "Wait here", [(5, 10)]),
+        ("Press [pause] to stop, [pause for 5 s], <break/>", "Press [pause] to stop, [pause for 5 s],", []),
+        ("A \ue000 mark [pause 1s] of ours", "A mark of ours", [(7, 1)]),
+    ],
+)
+def test_pauses_are_not_words(text: str, words: str, pauses: list[tuple[int, float]]) -> None:
+    assert spoken_with_pauses(text) == (words, pauses)
+    assert spoken_text(text) == words

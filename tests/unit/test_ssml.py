@@ -1,5 +1,6 @@
 import pytest
 
+from reelworks.cloud.backends.voice.interface import Phonemes
 from reelworks.cloud.services.ssml import (
     PARAGRAPH_PAUSE,
     SENTENCE_PAUSE,
@@ -103,3 +104,33 @@ def test_the_pause_between_paragraphs_is_longer() -> None:
 def test_invalid_markup(text: str, said: str) -> None:
     with pytest.raises(BadMarkup, match=said):
         read_ssml(text)
+
+
+def test_words_that_are_said_in_another_way() -> None:
+    text = (
+        "<speak>Look, a  <sub alias='jif  file'>GIF</sub>, by "
+        "<phoneme alphabet='ipa' ph='ˈnæsə'>NASA</phoneme>'s men."
+        "<break time='1s'/> <phoneme ph='ɛs'>S</phoneme></speak>"
+    )
+    said, pause, short = read_ssml(text)
+    assert isinstance(said, Sentence)
+    assert isinstance(short, Sentence)
+    assert said.text == "Look, a jif file, by NASA's men."
+    assert said.words == ("Look, a jif file, by ", Phonemes("ˈnæsə"), "'s men.")
+    assert text.encode()[said.start : said.end].decode() == text[7 : text.index("<break")]
+    assert pause == Pause(1)
+    assert (short.text, short.words) == ("S", (Phonemes("ɛs"),))
+    assert Phonemes("d͡ʒç").signs == "dʒc\u0327"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("<sub>GIF</sub>", "sub requires the attribute alias"),
+        ("<phoneme alphabet='x-sampa' ph='a'>a</phoneme>", "alphabet must be ipa; got 'x-sampa'"),
+        ("<sub alias='a'>a<s>b</s></sub>", "<s> is not allowed in a <sub> or <phoneme>"),
+    ],
+)
+def test_wrong_markup_of_words(text: str, says: str) -> None:
+    with pytest.raises(BadMarkup, match=says):
+        read_ssml(f"<speak>{text}</speak>")

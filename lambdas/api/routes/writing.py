@@ -1,13 +1,11 @@
 """Routes that help to write a request: an enhanced prompt, and the voices to choose from and to hear."""
 
-from functools import cache
 from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client, writing_client
-from lambdas.adapters.voices import Voices
 from lambdas.api import openai_format
 from lambdas.api.answers import ContentLink, PromptEnhancement, VoiceList
 from lambdas.api.operations import Body, Routes
@@ -28,12 +26,14 @@ from lambdas.domain.errors import (
 from lambdas.domain.narration import OfferedVoice, Speaker, usual_engine
 from lambdas.domain.origin import Idea
 from lambdas.domain.prompts import material
+from lambdas.domain.pronunciation import plain
 from lambdas.domain.sentences import can_be_spoken
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.storyboard import text_of
 from lambdas.domain.video_request import Voice, VoiceEngine
 from lambdas.domain.wrong_fields import wrong_fields
 from lambdas.intake.content_filter import ContentFilter
+from lambdas.intake.voices import voices
 
 # With the client's margin of 15 s, so that the answer comes before the function's time is up.
 _ANSWER_SECONDS = 8
@@ -111,13 +111,13 @@ def enhance_prompt() -> Response:
 def list_voices() -> Response:
     """List the voices that can narrate"""
     found, wanted = settings(), query(VoiceFilter)
-    voices = [
+    offered = [
         voice
-        for voice in _voices().all()
+        for voice in voices().all()
         if (wanted.language is None or voice.speaks(wanted.language))
         and wanted.engine in (None, *voice.engines)
     ]
-    return answer(openai_format.voice_list(voices, found.voice, found.price_list))
+    return answer(openai_format.voice_list(offered, found.voice, found.price_list))
 
 
 @routes.post(
@@ -136,11 +136,12 @@ def hear_voice(voice: str) -> Response:
 
     asked = _parsed(ToHear, json_body())
     found = settings()
-    said = spoken_text(asked.text)
-    if not can_be_spoken(said):
+    text = spoken_text(asked.text)
+    if not can_be_spoken(text):
         raise InvalidRequest("text has no letter or digit that can be spoken.", param="text")
     ContentFilter(found).check({"text": asked.text})
     by = _speaker(_voice_named(voice), asked)
+    said = plain(text)
     key, outputs = keys.voice_sample(tenant(), by.sentence_hash(said)), stores.outputs(found)
     if not outputs.exists(key):
         try:
@@ -152,7 +153,7 @@ def hear_voice(voice: str) -> Response:
 
 
 def _voice_named(name: str) -> OfferedVoice:
-    for voice in _voices().all():
+    for voice in voices().all():
         if voice.name == name:
             return voice
     raise VoiceNotFound(f"There is no voice {name[:100]!r}; GET /v1/voices lists them.", param="voice")
@@ -174,11 +175,6 @@ def _speaker(voice: OfferedVoice, asked: ToHear) -> Speaker:
         speed=asked.speed,
         sample_rate=Voice().sample_rate,
     )
-
-
-@cache
-def _voices() -> Voices:
-    return Voices(client("polly"))
 
 
 def _parsed(kind: type[_Asked], document: object) -> _Asked:

@@ -23,8 +23,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from lambdas.domain.spoken_text import without_emoji
-from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceBackend, VoiceFailed
+from reelworks.cloud.backends.voice.interface import (
+    Samples,
+    Voice,
+    VoiceBackend,
+    VoiceFailed,
+    Words,
+)
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
+from reelworks.cloud.backends.voice.reading import read_aloud
 from reelworks.cloud.backends.voice.speech_server import SpeechServer
 from reelworks.cloud.errors import ServiceError
 from reelworks.cloud.services import ssml
@@ -56,6 +63,24 @@ def _can_read(language: str, text: str) -> bool:
         return True
     letters = [char for char in text if char.isalpha()]
     return not letters or any(unicodedata.name(char, "").startswith("LATIN") for char in letters)
+
+
+def _unpronounced(voice: Voice, sentence: Sentence) -> str | None:
+    """Return why the voice can't speak the sentence's phonemes; None if it can."""
+    for one in sentence.words:
+        if isinstance(one, str):
+            continue
+        if not voice.phonemes:
+            return f"The voice {voice.name} speaks no phonemes, such as /{one.ipa}/; give words instead."
+        if missing := sorted(set(one.signs) - voice.phonemes):
+            return f"The voice {voice.name} does not have the phonemes {' '.join(missing)} of /{one.ipa}/."
+    return None
+
+
+def _read_aloud(words: Words, voice: Voice) -> Words:
+    return tuple(
+        read_aloud(without_emoji(one), voice.language) if isinstance(one, str) else one for one in words
+    )
 
 
 class _SpeechRequest(BaseModel):
@@ -154,6 +179,8 @@ class Polly:
             if isinstance(one, Sentence) and not _can_read(voice.language, one.text):
                 message = f"The voice {voice.name} speaks {voice.language}, which “{one.text[:40]}” is not."
                 raise ServiceError(400, "LanguageNotSupportedException", message)
+            if isinstance(one, Sentence) and (refused := _unpronounced(voice, one)):
+                raise ServiceError(400, "InvalidSsmlException", refused)
         headers = {"x-amzn-RequestCharacters": str(ssml.characters(said))}
         if request.output_format == "json":
             if not request.speech_mark_types:
@@ -187,7 +214,7 @@ class Polly:
     async def _spoken(self, voice: Voice, sentence: Sentence) -> _Spoken:
         backend: VoiceBackend = self._served[voice.name][1] if voice.name in self._served else self._piper
         try:
-            return await backend.say(voice, sentence.rate, without_emoji(sentence.text))
+            return await backend.say(voice, sentence.rate, _read_aloud(sentence.words, voice))
         except VoiceFailed as error:
             raise _failed(error) from error
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 
 from lambdas.domain.sentences import can_be_spoken, spans
+from reelworks.cloud.backends.voice.interface import Phonemes, Words
 
 # Polly documents neither the pause between sentences nor the speed of its named rates: these are ours.
 SENTENCE_PAUSE = 0.25  # seconds, in addition to the voice's own pause at a full stop
@@ -30,12 +31,24 @@ class BadMarkup(ValueError):
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence to speak. `rate`: 1 is the voice's own. `start`, `end`: byte offsets in the given text."""
+    """A sentence to speak. `rate`: 1 is the voice's own. `start`, `end`: byte offsets in the given text.
+    `sounds`: which letters of the text, from and to, are spoken as which phonemes."""
 
     text: str
     rate: float
     start: int
     end: int
+    sounds: tuple[tuple[int, int, str], ...] = ()
+
+    @property
+    def words(self) -> Words:
+        """What to speak."""
+        words: list[str | Phonemes] = []
+        begin = 0
+        for first, end, ipa in self.sounds:
+            words += [self.text[begin:first], Phonemes(ipa)]
+            begin = end
+        return tuple(one for one in (*words, self.text[begin:]) if one)
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,7 @@ class _Reader:
         self._letters: list[str] = []
         self._bytes: list[int] = []  # where each letter begins
         self._end = 0
+        self._sounds: dict[int, tuple[int, str]] = {}  # by first letter: their end, and phonemes
         self._apart = 0.0  # seconds before the next sentence
         self.rate = 1.0
 
@@ -80,6 +94,14 @@ class _Reader:
             self._bytes.append(start)
             start += len(letter.encode())
         self._end = start
+
+    def replace(self, text: str, start: int, end: int, ipa: str | None) -> None:
+        """Add text that stands for what is between two bytes; `ipa`: by these sounds."""
+        if ipa is not None and text:
+            self._sounds[len(self._letters)] = len(self._letters) + len(text), ipa
+        self._letters += text
+        self._bytes += [start] * len(text)
+        self._end = end
 
     def pause(self, seconds: float) -> None:
         self.flush()
@@ -94,7 +116,8 @@ class _Reader:
     def flush(self) -> None:
         """End the current sentence."""
         text, places = "".join(self._letters), [*self._bytes, self._end]
-        self._letters, self._bytes = [], []
+        sounds = self._sounds
+        self._letters, self._bytes, self._sounds = [], [], {}
         for start, end in spans(text):
             words = text[start:end].strip()
             if not can_be_spoken(words):
@@ -104,11 +127,22 @@ class _Reader:
             self._apart = SENTENCE_PAUSE if end < len(text) else 0.0
             begin = text.index(words, start)
             spoken = " ".join(words.split())
-            self._said.append(Sentence(spoken, self.rate, places[begin], places[begin + len(words)]))
+            own = tuple(
+                (_collapsed(text, begin, first), _collapsed(text, begin, until), ipa)
+                for first, (until, ipa) in sounds.items()
+                if begin <= first < until <= begin + len(words)
+            )
+            self._said.append(Sentence(spoken, self.rate, places[begin], places[begin + len(words)], own))
 
     def finish(self) -> list[Utterance]:
         self.flush()
         return self._said
+
+
+def _collapsed(text: str, begin: int, place: int) -> int:
+    """Return where a place of the text is, counted from `begin`, once each space in between is one."""
+    before = text[begin:place]
+    return len(" ".join(before.split())) + (before[-1:].isspace() and bool(before.strip()))
 
 
 class _Markup:
@@ -117,6 +151,9 @@ class _Markup:
         self._reader = _Reader()
         self._rates: list[float] = []
         self._depth = 0
+        # The <sub> or <phoneme> being read: where it begins, what it says, and its text.
+        self._replaced: tuple[int, str, str] | None = None
+        self._written = ""
         self._parser = expat.ParserCreate("utf-8")
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -134,6 +171,8 @@ class _Markup:
         if (tag == "speak") != (self._depth == 0):
             raise BadMarkup("SSML must be exactly one <speak>…</speak> element, with no other <speak> in it.")
         self._depth += 1
+        if self._replaced:
+            raise BadMarkup(f"<{tag}> is not allowed in a <sub> or <phoneme>.")
         match tag:
             case "speak":
                 pass
@@ -145,8 +184,16 @@ class _Markup:
                 self._reader.flush()
                 self._rates.append(self._reader.rate)
                 self._reader.rate = _rate(attributes)
+            case "sub":
+                self._replaced = self._parser.CurrentByteIndex, "sub", _attribute(tag, attributes, "alias")
+            case "phoneme":
+                if attributes.get("alphabet", "ipa") != "ipa":
+                    raise BadMarkup(f"phoneme alphabet must be ipa; got {attributes['alphabet']!r}.")
+                self._replaced = self._parser.CurrentByteIndex, "phoneme", _attribute(tag, attributes, "ph")
             case _:
-                raise BadMarkup(f"<{tag}> is not supported; use speak, p, s, break or prosody rate.")
+                raise BadMarkup(
+                    f"<{tag}> is not supported; use speak, p, s, break, prosody rate, sub or phoneme."
+                )
 
     def _end(self, tag: str) -> None:
         self._depth -= 1
@@ -155,13 +202,29 @@ class _Markup:
         elif tag == "prosody":
             self._reader.flush()
             self._reader.rate = self._rates.pop()
+        elif self._replaced:
+            start, kind, said = self._replaced
+            end = self._text.index(b">", self._parser.CurrentByteIndex) + 1
+            alias, ipa = (said, None) if kind == "sub" else (self._written, said)
+            self._reader.replace(alias, start, end, ipa)
+            self._replaced, self._written = None, ""
 
     def _characters(self, text: str) -> None:
+        if self._replaced:
+            self._written += text
+            return
         start = self._parser.CurrentByteIndex
         self._reader.hear(text, start)
 
     def _doctype(self, *_: object) -> None:
         raise BadMarkup("A DOCTYPE is not allowed in SSML.")
+
+
+def _attribute(tag: str, attributes: dict[str, str], name: str) -> str:
+    value = attributes.get(name, "").strip()
+    if not value:
+        raise BadMarkup(f"{tag} requires the attribute {name}.")
+    return value
 
 
 def _break(attributes: dict[str, str]) -> float:

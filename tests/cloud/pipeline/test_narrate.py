@@ -147,6 +147,31 @@ def test_a_scene_s_own_voice_speed_and_language_and_the_film_s(bench: Bench) -> 
     assert "LanguageCode" not in second
 
 
+def test_only_the_sentences_with_a_word_of_the_lexicon_are_spoken_anew(bench: Bench) -> None:
+    brief = a_brief(a_scene("A GIF of bees. They fly."), a_scene("They fly."))
+    for scene in range(2):
+        run(bench, storyboarded(bench, brief), scene)
+    bench.answers.spoken.clear()
+    brief["given"]["lexicon"] = {"gif": "jif", "wasps": "wosps"}
+    video = storyboarded(bench, brief)
+    for scene in range(2):
+        run(bench, video, scene)
+    assert texts(bench) == ['<speak>A <sub alias="jif">GIF</sub> of bees.</speak>']
+    assert [one.text for one in narration(bench, video).sentences] == ["A GIF of bees.", "They fly."]
+    assert [part.reused for part in bench.now(video).narrations] == [False, True]
+
+
+def test_pauses_are_heard_and_not_captioned(bench: Bench) -> None:
+    video = written(bench, "[pause 1s] A bee wakes. [pause 2s] It [pause 500ms] flies! [pause 3s]")
+    run(bench, video)
+    assert texts(bench) == ["A bee wakes.", '<speak>It <break time="500ms"/>flies!</speak>']
+    said = narration(bench, video)
+    one, two = said.sentences
+    assert (one.text, one.start, two.text) == ("A bee wakes.", 1.0, "It flies!")
+    assert two.start == pytest.approx(1 + one.seconds + PAUSE + 2)
+    assert said.seconds == pytest.approx(LEAD + two.start + two.seconds + 3 + TAIL)
+
+
 @pytest.mark.parametrize(("seconds", "rate"), [(4.1, "113%"), (2, "115%")])
 def test_a_narration_is_spoken_faster_to_fit_its_scene(bench: Bench, seconds: float, rate: str) -> None:
     bench.answers.sound = spoken_sound(3.5)

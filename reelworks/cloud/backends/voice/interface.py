@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Protocol
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
+
+_TIES = "\u0361\u035c"
 
 Samples = NDArray[np.int16]
 
@@ -18,19 +21,38 @@ class VoiceFailed(Exception):
 
 
 @dataclass(frozen=True)
+class Phonemes:
+    """A word by its sounds, in the International Phonetic Alphabet."""
+
+    ipa: str
+
+    @property
+    def signs(self) -> str:
+        """Its signs as espeak has them: accents of their own, and none that ties two letters."""
+        return "".join(sign for sign in normalize("NFD", self.ipa) if sign not in _TIES)
+
+
+Words = tuple[str | Phonemes, ...]
+"""One line of text, in which words may be given by their sounds."""
+
+
+@dataclass(frozen=True)
 class Voice:
-    """`source`: the voice's file, or its name on a server. `length_scale`: a file's own."""
+    """`source`: the voice's file, or its name on a server. `length_scale`: a file's own. `phonemes`: those
+    that it speaks; empty if it takes none."""
 
     name: str
     source: str
     language: str  # Polly's format, e.g. "en-US"
     language_name: str
     length_scale: float = 1.0
+    phonemes: frozenset[str] = frozenset()
 
 
 class VoiceBackend(Protocol):
-    async def say(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
-        """Speak one line of text at `rate` (1 is the voice's own). Return the samples and the sample rate.
+    async def say(self, voice: Voice, rate: float, words: Words) -> tuple[Samples, int]:
+        """Speak one line of text at `rate` (1 is the voice's own), by sounds only if the voice has all of
+        them. Return the samples and the sample rate.
 
         Raises VoiceFailed if the voice can't speak.
         """

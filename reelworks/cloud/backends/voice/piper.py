@@ -14,11 +14,12 @@ import tempfile
 import wave
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lambdas.domain.control_characters import visible
-from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
+from reelworks.cloud.backends.voice.interface import Phonemes, Samples, Voice, VoiceFailed, Words
 from reelworks.cloud.processes.line_worker import LineWorker, WorkerFailed
 
 BUNDLED = "Joe"
@@ -62,11 +63,17 @@ def read_voice(name: str, model: Path) -> Voice:
             language=code.replace("_", "-"),
             language_name=visible(str(language.get("name_english", code))),
             length_scale=scale,
+            phonemes=frozenset(document["phoneme_id_map"]) if _reads_ipa(document) else frozenset(),
         )
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise VoiceFailed(
             f"The voice {name} can't be read ({model}, with {model.name}.json next to it): {error}"
         ) from error
+
+
+def _reads_ipa(document: Mapping[str, Any]) -> bool:
+    """Return whether Piper takes phonemes for the voice: only where espeak reads its texts."""
+    return document.get("phoneme_type", "espeak") == "espeak" and "phoneme_id_map" in document
 
 
 class Piper:
@@ -82,13 +89,13 @@ class Piper:
         self._loaded: tuple[Voice, float] | None = None
         self._folder: Path | None = None
 
-    async def say(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
+    async def say(self, voice: Voice, rate: float, words: Words) -> tuple[Samples, int]:
         """Speak one line of text at `rate` (1 is the voice's own). Return the samples and the sample rate.
 
         Raises VoiceFailed if the program fails.
         """
         async with self._turn:
-            return await self._speak(voice, rate, sentence)
+            return await self._speak(voice, rate, "".join(map(_typed, words)))
 
     async def stop(self) -> None:
         async with self._turn:
@@ -102,8 +109,7 @@ class Piper:
             self._worker, self._loaded = self._load(voice, rate), (voice, rate)
         assert self._worker  # noqa: S101  it was loaded just now
         try:
-            # Piper would read [[…]] as phonemes
-            answer = await self._worker.ask(sentence.replace("[[", "[ ["), _SENTENCE_SECONDS)
+            answer = await self._worker.ask(sentence, _SENTENCE_SECONDS)
             return _read(Path(answer.partition(_WROTE)[2]))
         except (WorkerFailed, OSError, EOFError, wave.Error) as error:
             passing = isinstance(error, WorkerFailed) and error.passing
@@ -120,6 +126,13 @@ class Piper:
         if self._worker:
             await self._worker.stop()
         self._worker = self._loaded = None
+
+
+def _typed(words: str | Phonemes) -> str:
+    """Return words as Piper reads them: phonemes in double brackets."""
+    if isinstance(words, Phonemes):
+        return f"[[{words.signs}]]"
+    return words.replace("[[", "[ [")
 
 
 def _read(file: Path) -> tuple[Samples, int]:

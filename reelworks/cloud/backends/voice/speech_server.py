@@ -17,7 +17,7 @@ from lambdas.domain.errors import SoundUnreadable
 from lambdas.domain.failures import shortened
 from lambdas.media.sound_input import RATE, samples
 from reelworks.cloud.backends.server_errors import complaint
-from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed
+from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed, Words
 
 SLOWEST, FASTEST = 0.25, 4.0  # the API's limits of `speed`
 _CONNECT_SECONDS = 10.0
@@ -55,14 +55,14 @@ class SpeechServer:
             for name, source in self._voices.items()
         ]
 
-    async def say(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
+    async def say(self, voice: Voice, rate: float, words: Words) -> tuple[Samples, int]:
         """Speak one line of text at `rate` (1 is the voice's own). Return the samples and the sample rate.
 
         Raises VoiceFailed if the server can't be reached, refuses the request, or sends no usable sound.
         """
         request = {
             "model": self._model,
-            "input": sentence,
+            "input": "".join(map(str, words)),
             "voice": voice.source,
             "response_format": "wav",
             "speed": min(FASTEST, max(SLOWEST, rate)),
