@@ -110,9 +110,14 @@ FUNCTIONS: Mapping[str, Spec] = {
         media=True,
         asynchronous=True,
     ),
-    # Assemble stores sound on disk; pictures stay in memory.
+    # Assemble stores sound on disk, of which a long film has 6 GB with its stems; pictures stay in memory.
     "Assemble": Spec(
-        module="lambdas.tasks.assemble", settings=PricedSettings, timeout=900, memory=2048, media=True
+        module="lambdas.tasks.assemble",
+        settings=PricedSettings,
+        timeout=900,
+        memory=2048,
+        disk=10_240,
+        media=True,
     ),
     "AssembleLong": Spec(module="lambdas.tasks.assemble_long", settings=AssembleLongSettings, timeout=60),
     # Publish signs the film on disk: it needs room for it twice. Hashing takes 0.9 GB of memory.

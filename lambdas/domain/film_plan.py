@@ -133,6 +133,7 @@ class FilmPlan(Document):
     language: str = "en-US"  # of the narration
     music: Music | None = None
     clip_sound: ClipSound = ClipSound.DROP
+    stems: bool = False  # the sound is delivered apart, too
 
     @property
     def clips_heard(self) -> ClipSound:

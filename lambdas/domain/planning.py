@@ -151,6 +151,7 @@ def make_plan(
         language=_language(request),
         music=request.music,
         clip_sound=request.clip_sound,
+        stems=request.stems,
     )
 
 

@@ -163,6 +163,7 @@ class VideoRequest(Document):
     characters: tuple[Role, ...] = ()
     music: Music | None = None
     clip_sound: ClipSound = ClipSound.DUCK
+    stems: bool = False
     narration_fit: NarrationFit = NarrationFit.EXTEND
     brief: Brief | None = None
     writing: Writing = Writing()

@@ -355,6 +355,9 @@ class Fields(Document):
     clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard."""
+    stems: bool = Field(default=False, description="true or false")
+    """Deliver the sound apart, too: narration, music and clips, and their mix, as WAV files of the film's
+    length."""
     narration_fit: NarrationFit = Field(default=NarrationFit.EXTEND, description=_one_of_names(NarrationFit))
     """What happens if a scene's narration is longer than the scene's `seconds`: the scene is extended, the
     voice speaks up to 1.15 times faster and the scene is extended by what is still missing, or the film fails

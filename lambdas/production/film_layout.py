@@ -39,6 +39,7 @@ from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
+from lambdas.media.stems import pack
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -68,6 +69,7 @@ class Film:
         self.steps: list[JoinStep] = []  # set by layout()
         self._clip_measures: list[ClipMeasures | None] = []
         self._sound_measures: SoundMeasures | None = None
+        self.stems: Path | None = None  # a zip file, if the plan asks for it; set by layout()
 
     def layout(self) -> Layout:
         """Return the film's layout.
@@ -173,10 +175,12 @@ class Film:
             plan.tenant, fingerprint([_MAKING, said, music, str(duration), *([laid] if clips else [])])
         )
 
+        stems = self._scratch / "stems" if plan.stems else None
+
         def make() -> tuple[bytes, SoundMeasures]:
             output = BytesIO()
             if not (said or clips or plan.music):
-                silence(duration, output)
+                silence(duration, output, stems=stems)
                 return output.getvalue(), SoundMeasures()
             voices = [self._placed(*one) for one in plan.narration]
             mixed = mix(
@@ -186,12 +190,19 @@ class Film:
                 output,
                 clips=self._laid(clips, duration) if clips else None,
                 duck_clips=ducked,
+                stems=stems,
             )
             return output.getvalue(), measure_sound(mixed, output, voices, music=plan.music is not None)
 
-        if not self._parts.find(key):
+        found = self._parts.find(key)
+        if stems is not None:
+            stems.mkdir()
+        if stems is not None or not found:
             sound, measures = make()
-            self._parts.put(key, sound, "audio/mp4", measures=measures.stored())
+            if not found:
+                self._parts.put(key, sound, "audio/mp4", measures=measures.stored())
+        if stems is not None:
+            self.stems = pack(stems, self._scratch / "stems.zip")
         source = self._outputs.source(key)
         self._sound_measures = sound_measures(source)
         # Read from disk: it is interleaved with the pictures a second at a time, and from S3 each read is a

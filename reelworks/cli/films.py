@@ -170,6 +170,10 @@ def make(
         float | None, typer.Option(help="Seconds in which the music fades out. Default: 3.")
     ] = None,
     clip_sound: ClipSound = None,
+    stems: Annotated[
+        bool | None,
+        typer.Option("--stems", help="Deliver narration, music and the clips' sound apart, too, as WAV."),
+    ] = None,
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
     ] = None,
@@ -244,6 +248,7 @@ def make(
         "music_fade_in": music_fade_in,
         "music_fade_out": music_fade_out,
         "clip_sound": clip_sound,
+        "stems": stems,
         "fragmented": fragmented,
         "burn_captions": burn_captions,
         "caption_style": caption_style,

@@ -9,6 +9,7 @@ const FILES = {
   captions: "Captions (WebVTT)",
   captions_srt: "Captions (SubRip)",
   storyboard: "Storyboard (JSON)",
+  stems: "Stems (WAV, zipped)",
   quality: "Quality report (JSON)",
   manifest: "Manifest (JSON)",
   thumbnail: "Poster (WebP)",
