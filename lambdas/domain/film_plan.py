@@ -132,6 +132,7 @@ class FilmPlan(Document):
     caption_style: CaptionStyle = CaptionStyle.PLAIN  # plain, too, if a sentence lacks the times of its words
     language: str = "en-US"  # of the narration
     music: Music | None = None
+    beats_note: str | None = None  # which cuts are not on the music's beats, if that was asked for
     clip_sound: ClipSound = ClipSound.DROP
     stems: bool = False  # the sound is delivered apart, too
 

@@ -350,6 +350,10 @@ class Fields(Document):
     """With `music`: how long it takes to get loud at the film's start."""
     music_fade_out: _Number = Field(default=3, ge=0, le=LONGEST_FADE, allow_inf_nan=False, description=_FADE)
     """With `music`: how long it takes to get silent at the film's end."""
+    cut_on_beats: bool = Field(default=False, description="true or false")
+    """With music: let cuts between scenes fall on its beats, as far as narration and clips allow. A scene may
+    become up to half a beat shorter or longer; one that lasts as long as its narration, up to a beat
+    longer."""
     even_out: bool = Field(default=False, description="true or false")
     """Even out steps of brightness and colour where a clip continues the one before."""
     clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))

@@ -18,7 +18,7 @@ _SPOKEN = (
     *("voice", "voice_engine", "speech_speed", "sample_rate", "narration_fit"),
     *("captions", "burn_captions", "caption_style"),
 )
-OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", *_SPOKEN, *_WRITING)
+OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", "cut_on_beats", *_SPOKEN, *_WRITING)
 
 
 def brief_of(fields: Fields) -> Brief | None:

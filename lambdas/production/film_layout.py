@@ -40,6 +40,7 @@ from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
 from lambdas.media.stems import pack
+from lambdas.production.film_music import bed
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -256,17 +257,8 @@ class Film:
         return path
 
     def _music(self) -> Bed | None:
-        """Save the music locally: a mix reads it from start to end several times, and again for each loop."""
         music = self._plan.music
-        if music is None:
-            return None
-        return Bed(
-            self._saved(self._inputs.source(music.key), "music"),
-            level=music.level,
-            start=Fraction(str(music.start)),
-            fade_in=Fraction(str(music.fade_in)),
-            fade_out=Fraction(str(music.fade_out)),
-        )
+        return bed(music, self._inputs, self._scratch / "music") if music else None
 
     def _saved(self, source: Source, name: str) -> Path:
         path = self._scratch / name

@@ -249,7 +249,8 @@ def films(cloud: Cloud) -> None:
 def music_and_films_of_films(cloud: Cloud) -> None:
     with cloud.api("musicians") as api:
         music = {"audio_url": f"data:audio/wav;base64,{b64encode(_SOUND).decode()}"}
-        film = api.create(topic="A bee", scenes=2, music=music, burn_captions=True, review=["previews"])
+        heard = {"music": music, "cut_on_beats": True, "stems": True}
+        film = api.create(topic="A bee", scenes=2, **heard, burn_captions=True, review=["previews"])
         api.until_gate(film)
         again = {"part": "text", "note": "Let it rain."}
         accepted(api.http.post(f"/videos/{film}/scenes/0/regenerate", json=again))
