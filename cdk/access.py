@@ -104,7 +104,7 @@ ACCESS: Mapping[str, Access] = {
         table=_REPORT, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_ARTIFACTS,), delete=(_ARTIFACTS,)
     ),
     "Review": Access(table=(*_CHANGE, "PutItem"), journal=True),
-    "Plan": Access(table=_CHANGE, read=(_VIDEOS, _ARTIFACTS), write=(_VIDEOS,), journal=True),
+    "Plan": Access(table=_CHANGE, read=(_VIDEOS, _ARTIFACTS, _UPLOADS), write=(_VIDEOS,), journal=True),
     "DrawClip": Access(
         table=_LET_BEGIN,
         read=(_VIDEOS, _UPLOADS, _ARTIFACTS),

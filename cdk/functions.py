@@ -89,8 +89,9 @@ FUNCTIONS: Mapping[str, Spec] = {
         module="lambdas.tasks.draw_still", settings=PricedSettings, timeout=900, memory=1024, media=True
     ),
     "Review": Spec(module="lambdas.tasks.review", settings=EventsSettings, timeout=60),
-    # Plan may ask the text model for one paragraph per scene of a film made from another.
-    "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=900),
+    # Plan may ask the text model for one paragraph per scene of a film made from another, and look for the
+    # beats of an hour of music.
+    "Plan": Spec(module="lambdas.tasks.plan", settings=PlanSettings, timeout=900, memory=1024, media=True),
     # 1,769 MB equal one full vCPU (Lambda's documentation); drawing and encoding use two.
     "DrawClip": Spec(
         module="lambdas.tasks.draw_clip", settings=ClipEventsSettings, timeout=900, memory=3008, media=True
@@ -110,9 +111,14 @@ FUNCTIONS: Mapping[str, Spec] = {
         media=True,
         asynchronous=True,
     ),
-    # Assemble stores sound on disk; pictures stay in memory.
+    # Assemble stores sound on disk, of which a long film has 6 GB with its stems; pictures stay in memory.
     "Assemble": Spec(
-        module="lambdas.tasks.assemble", settings=PricedSettings, timeout=900, memory=2048, media=True
+        module="lambdas.tasks.assemble",
+        settings=PricedSettings,
+        timeout=900,
+        memory=2048,
+        disk=10_240,
+        media=True,
     ),
     "AssembleLong": Spec(module="lambdas.tasks.assemble_long", settings=AssembleLongSettings, timeout=60),
     # Publish signs the film on disk: it needs room for it twice. Hashing takes 0.9 GB of memory.

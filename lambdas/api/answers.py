@@ -102,6 +102,8 @@ class AssemblyState(TypedDict):
     even_out: bool
     clip_sound: ClipSound
     """What becomes of the clips' own sound, if they have some."""
+    stems: bool
+    """Whether the sound is delivered apart, too."""
     fragmented: bool
     steps: list[JoinStep]
     """Visible steps in light where a clip continues the one before, in 8-bit levels."""

@@ -460,6 +460,7 @@ def _assembly(video: Video) -> AssemblyState:
         "transition_seconds": video.request.transition_seconds,
         "even_out": video.request.even_out,
         "clip_sound": video.request.clip_sound,
+        "stems": video.request.stems,
         "fragmented": video.request.fragmented,
         "steps": [_dumped(step) for step in video.steps],
         "made": _made(video.assembly) if video.assembly else None,

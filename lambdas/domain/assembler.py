@@ -17,6 +17,7 @@ _SECONDS_PER_MEGAPIXEL = 0.3  # decoding, blending and encoding
 _SECONDS_PER_MEGAPIXEL_MEASURED = 0.05  # decoding alone
 _SECONDS_PER_SECOND_OF_SOUND = 0.15  # mixing narration, music or both in several passes, and encoding it
 _SECONDS_PER_SECOND_OF_CLIPS_SOUND = 0.1  # decoding, laying and mixing it
+_SECONDS_PER_SECOND_OF_STEMS = 0.15  # mixing it once more, packing and uploading 1.5 MB
 # A joint is re-encoded up to the next keyframe on both sides; engines' clips have one every two seconds.
 _SECONDS_TO_KEYFRAME = 2
 _SECONDS_AROUND_JOINT = 2 * _SECONDS_TO_KEYFRAME
@@ -44,6 +45,7 @@ def seconds_to_assemble(plan: FilmPlan) -> float:
         continued=sum(clip.starts_from is not None for clip in plan.clips),
         mixed=bool(plan.narration or plan.music),
         heard=plan.clips_heard is not ClipSound.DROP,
+        stems=plan.stems,
     )
 
 
@@ -59,12 +61,13 @@ def seconds_to_join(
     continued: int,
     mixed: bool,
     heard: bool,
+    stems: bool,
 ) -> float:
     """Estimate the seconds a function takes to assemble a film of so many frames and clips.
 
     `joints` are encoded, each with the frames around it and those `within_joints`; captions are drawn into
     the frames that are `lettered`; `continued` clips start from the one before; narration and music are
-    `mixed`; the clips' own sound may be `heard`.
+    `mixed`; the clips' own sound may be `heard`, and `stems` delivered.
     """
     megapixels = size[0] * size[1] / 1e6
     copied = frames * megapixels * 1e6 * _BITS_PER_PIXEL / 8
@@ -77,6 +80,7 @@ def seconds_to_join(
         + measured * megapixels * _SECONDS_PER_MEGAPIXEL_MEASURED
         + (frames / fps * _SECONDS_PER_SECOND_OF_SOUND if mixed else 0)
         + (frames / fps * _SECONDS_PER_SECOND_OF_CLIPS_SOUND if heard else 0)
+        + (frames / fps * _SECONDS_PER_SECOND_OF_STEMS if stems else 0)
     )
 
 

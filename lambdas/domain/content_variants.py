@@ -49,6 +49,7 @@ VARIANTS = {
         partial(keys.captions, extension="ass"),
     ),
     "quality": Variant("quality", "json", "application/json", keys.delivered_quality, keys.quality),
+    "stems": Variant("stems", "zip", "application/zip", keys.delivered_stems, keys.stems),
     "storyboard": Variant("delivered_storyboard", "json", "application/json", keys.delivered_storyboard),
     "manifest": Variant("manifest", "json", "application/json", keys.delivered_manifest),
 }

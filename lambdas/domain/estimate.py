@@ -298,4 +298,5 @@ def _joining(
         continued=continued,
         mixed=request.music is not None or (request.brief is not None and request.brief.narrated),
         heard=engine.sound and request.clip_sound is not ClipSound.DROP,
+        stems=request.stems,
     )

@@ -133,7 +133,9 @@ class FilmPlan(Document):
     caption_look: CaptionLook = CaptionLook()
     language: str = "en-US"  # of the narration
     music: Music | None = None
+    beats_note: str | None = None  # which cuts are not on the music's beats, if that was asked for
     clip_sound: ClipSound = ClipSound.DROP
+    stems: bool = False  # the sound is delivered apart, too
 
     @property
     def clips_heard(self) -> ClipSound:

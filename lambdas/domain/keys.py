@@ -156,6 +156,10 @@ def quality(tenant: str, film_hash: str) -> str:
     return f"artifacts/{tenant}/films/{film_hash}.json"
 
 
+def stems(tenant: str, film_hash: str) -> str:
+    return f"artifacts/{tenant}/films/{film_hash}.zip"
+
+
 def poster(tenant: str, film_hash: str) -> str:
     return f"artifacts/{tenant}/films/{film_hash}.webp"
 
@@ -216,6 +220,10 @@ def delivered_storyboard(tenant: str, video_id: str, attempt: int) -> str:
 
 def delivered_quality(tenant: str, video_id: str, attempt: int) -> str:
     return delivered(tenant, video_id, attempt) + "quality.json"
+
+
+def delivered_stems(tenant: str, video_id: str, attempt: int) -> str:
+    return delivered(tenant, video_id, attempt) + "stems.zip"
 
 
 def delivered_manifest(tenant: str, video_id: str, attempt: int) -> str:

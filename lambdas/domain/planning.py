@@ -35,6 +35,7 @@ class Shot:
     prompts: Callable[[int], list[str]]  # the prompts for that many clips
     still: str | None = None  # SHA-256 in its artifact's name
     narration: Sequence[Sentence] = ()
+    least: int = 0  # frames that its narration needs
     seed: int | None = None  # None: derived from the film's seed
     continues: bool = False  # see Scene
     of: Sequence[Footage] = ()  # source footage of its clips, in order
@@ -90,6 +91,11 @@ def _transition_frames(request: VideoRequest) -> int:
     return max(1, round(request.transition_seconds * request.fps))
 
 
+def overlap_of(request: VideoRequest) -> int:
+    """Return how many frames two scenes share in the film's transition."""
+    return _transition_frames(request) if request.transition.overlaps else 0
+
+
 def make_plan(
     video: Video, engine: Engine, title: str, shots: Sequence[Shot | Scene], inputs: str = ""
 ) -> FilmPlan:
@@ -99,7 +105,7 @@ def make_plan(
     Raises InvalidRequest as `clip_lengths` does, and if a scene is too short.
     """
     request = video.request
-    overlap = _transition_frames(request) if request.transition.overlaps else 0
+    overlap = overlap_of(request)
     scenes: list[Scene] = []
     first = 0
     for index, (shot, following) in enumerate(zip(shots, [*shots[1:], None], strict=True)):
@@ -152,6 +158,7 @@ def make_plan(
         language=_language(request),
         music=request.music,
         clip_sound=request.clip_sound,
+        stems=request.stems,
     )
 
 
@@ -163,7 +170,7 @@ def _caption_style(request: VideoRequest, scenes: Sequence[Scene]) -> CaptionSty
 
 def check_length(request: VideoRequest, engine: Engine) -> None:
     """Check that a film of one prompt can be planned. Raises InvalidRequest if it can't."""
-    least = _least_frames(request)
+    least = least_frames(request)
     if request.frames < least:
         raise InvalidRequest(
             f"num_frames must be at least {least}, the length of the film's transition; "
@@ -207,7 +214,7 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
             param="scenes",
         )
     clips = 0
-    overlap = _transition_frames(request) if request.transition.overlaps else 0
+    overlap = overlap_of(request)
     for index, length in enumerate(known):
         frames = math.floor(Fraction(str(length)) * request.fps)
         _check_room(request, index, frames)
@@ -262,7 +269,7 @@ def check_pictures(
 
 def _check_room(request: VideoRequest, index: int, frames: int) -> None:
     """Check that a scene has room for its transitions and is at least one frame long."""
-    least = _least_frames(request)
+    least = least_frames(request)
     if frames < least:
         raise InvalidRequest(
             f"scenes[{index}].seconds must be at least {least / request.fps:g}, the length of one frame or "
@@ -271,7 +278,8 @@ def _check_room(request: VideoRequest, index: int, frames: int) -> None:
         )
 
 
-def _least_frames(request: VideoRequest) -> int:
+def least_frames(request: VideoRequest) -> int:
+    """Return how many frames a scene has at least."""
     return 1 if request.transition is TransitionKind.NONE else _transition_frames(request)
 
 

@@ -80,6 +80,7 @@ class Video(Document):
     captions_ass: str | None = None
     delivered_storyboard: str | None = None
     quality: str | None = None
+    stems: str | None = None
     manifest: str | None = None
     film_bytes: int | None = None
     signed_by: str | None = None  # the certificate of the film's content credentials; None: not signed

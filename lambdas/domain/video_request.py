@@ -209,7 +209,9 @@ class VideoRequest(Document):
     last_image: Image | None = None  # the user's last frame
     characters: tuple[Role, ...] = ()
     music: Music | None = None
+    cut_on_beats: bool = False  # cuts between scenes fall on the music's beats
     clip_sound: ClipSound = ClipSound.DUCK
+    stems: bool = False
     narration_fit: NarrationFit = NarrationFit.EXTEND
     brief: Brief | None = None
     writing: Writing = Writing()

@@ -297,6 +297,7 @@ class Intake:
                 speed=parsed.speech_speed,
                 sample_rate=parsed.sample_rate,
             ),
+            cut_on_beats=parsed.cut_on_beats,
             captions=parsed.captions,
             burn_captions=parsed.burn_captions,
             caption_style=parsed.caption_style,
@@ -558,6 +559,10 @@ def _music(tenant: str, fields: Fields, data: bytes | None) -> Music | None:
     if data is None:
         if given := sorted(fields.model_fields_set & _OF_MUSIC):
             raise InvalidRequest(f"{given[0]} must be omitted without {MUSIC}.", param=given[0])
+        if fields.cut_on_beats:
+            raise InvalidRequest(
+                f"cut_on_beats requires {MUSIC}, on whose beats the cuts are to be.", param="cut_on_beats"
+            )
         return None
     from lambdas.media.music import check_music
 

@@ -49,6 +49,7 @@ OF_FILE = (
     "enhance",
     "even_out",
     "clip_sound",
+    "stems",
     "fragmented",
 )
 

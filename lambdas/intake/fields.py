@@ -398,11 +398,18 @@ class Fields(Document):
     """With `music`: how long it takes to get loud at the film's start."""
     music_fade_out: _Number = Field(default=3, ge=0, le=LONGEST_FADE, allow_inf_nan=False, description=_FADE)
     """With `music`: how long it takes to get silent at the film's end."""
+    cut_on_beats: bool = Field(default=False, description="true or false")
+    """With music: let cuts between scenes fall on its beats, as far as narration and clips allow. A scene may
+    become up to half a beat shorter or longer; one that lasts as long as its narration, up to a beat
+    longer."""
     even_out: bool = Field(default=False, description="true or false")
     """Even out steps of brightness and colour where a clip continues the one before."""
     clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard."""
+    stems: bool = Field(default=False, description="true or false")
+    """Deliver the sound apart, too: narration, music and clips, and their mix, as WAV files of the film's
+    length."""
     narration_fit: NarrationFit = Field(default=NarrationFit.EXTEND, description=_one_of_names(NarrationFit))
     """What happens if a scene's narration is longer than the scene's `seconds`: the scene is extended, the
     voice speaks up to 1.15 times faster and the scene is extended by what is still missing, or the film fails

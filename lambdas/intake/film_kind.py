@@ -24,7 +24,7 @@ _SPOKEN = (
     *("captions", "burn_captions", "caption_style"),
     *LOOK,
 )
-OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", *_SPOKEN, *_WRITING)
+OF_SCENES = ("tone", "scenes", "narrate", "language", "stills", "review", "cut_on_beats", *_SPOKEN, *_WRITING)
 
 
 def brief_of(fields: Fields) -> Brief | None:

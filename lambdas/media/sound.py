@@ -3,10 +3,12 @@
 docs/decisions/0012-linear-loudness.md explains why in passes and with linear gain.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 import av
@@ -18,6 +20,7 @@ from lambdas.media.mp4.muxer import mp4_writer
 from lambdas.media.sound_filters import SILENT, Measured, ducked, frame_of, limited, measure
 from lambdas.media.sound_input import RATE, Samples, SoundFile, samples
 from lambdas.media.sound_reader import Reader, blocks_of, samples_in
+from lambdas.media.stems import CLIPS, MIX, MUSIC, NARRATION, write_wavs
 
 LOUDNESS = -16.0  # LUFS; the level of speech on podcasts and streaming sites (AES TD1008)
 TOLERANCE = 0.4
@@ -36,10 +39,11 @@ LAID_BELOW = 6.0  # dB; by this much `lay_sound` lowers the clips' sound, so tha
 ROUNDING = Fraction(1, 50)
 _FRAME = 1024  # samples of one AAC packet
 _ATTEMPTS = 6
-_NOTHING = np.zeros((2, 1), np.float32)
+# Stems pass the limiter beside the mix, which alone is to determine its gain. A power of 2 rounds nothing.
+_UNHEARD = np.float32(2.0**-20)
 _METER = 0.01  # dB; the meter reports peaks to three digits
 
-_Layer = Callable[[], Iterator[Samples]]
+_Play = Callable[[], Iterator[Samples]]
 """Decodes a sound from its start."""
 _Level = Callable[[Measured], float]
 """How loud a sound is to be in the mix, in LUFS, from what was measured of it."""
@@ -51,6 +55,16 @@ class Placed:
 
     source: SoundFile
     start: Fraction
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A sound of the mix."""
+
+    stem: str
+    play: _Play
+    level: _Level
+    ducked: bool = False  # under the narration
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ def mix(
     *,
     clips: SoundFile | None = None,
     duck_clips: bool = True,
+    stems: Path | None = None,
 ) -> Sound:
     """Write narration, the clips' sound and music (looped or cut to the film's length, ducked under speech)
     to `output` (seekable, readable) as an MP4 with one AAC track: 48 kHz stereo, exactly `duration` seconds
@@ -82,8 +97,9 @@ def mix(
     (QUIETEST); the returned value says how loud it is.
 
     `clips`: one sound of the film's length, as `lay_sound` writes it. It is as loud as speech unless it is
-    next to silence, and ducked under it unless `duck_clips` is False. Sources are decoded several times, in
-    blocks, so memory does not grow with the film.
+    next to silence, and ducked under it unless `duck_clips` is False. `stems`: a folder, for the mix as it is
+    encoded (mix.wav) and what each sound adds to it (narration.wav, clips.wav, music.wav), which add up to
+    it. Sources are decoded several times, in blocks, so memory does not grow with the film.
 
     Raises SoundUnreadable for an unusable source and NarrationTooLong for a narration that ends after the
     film; both name the piece, counted from 0. Raises ValueError for nothing to mix, a negative start or no
@@ -93,39 +109,42 @@ def mix(
     if any(voice.start < 0 for voice in voices):
         raise ValueError("a narration must start at 0 s or later")
 
-    # Each with its level in the mix, and whether it is ducked.
-    layers: list[tuple[_Layer, _Level, bool]] = []
+    layers: list[_Layer] = []
     if voices:
-        layers.append((partial(_narration, voices, total), _as_speech, False))
+        layers.append(_Layer(NARRATION, partial(_narration, voices, total), _as_speech))
     if clips is not None:
-        layers.append((partial(_of_clips, clips, total), _as_speech_unless_silent, duck_clips))
+        play = partial(_of_clips, clips, total)
+        layers.append(_Layer(CLIPS, play, _as_speech_unless_silent, ducked=bool(voices) and duck_clips))
     if music is not None:
-        layers.append((partial(background, music, total), partial(_beside_speech, music.level), True))
+        level = partial(_beside_speech, music.level)
+        layers.append(_Layer(MUSIC, partial(background, music, total), level, ducked=bool(voices)))
     if not layers:
         raise ValueError("narration, clips or music is required; got none of them")
     if len(layers) == 1:
-        return _to_loudness(layers[0][0], output, _as_speech if clips is None else _as_speech_unless_silent)
+        level = _as_speech if clips is None else _as_speech_unless_silent
+        return _to_loudness(layers[0].play, output, level, [layers[0].stem], stems)
     # Normalize each first, so that the ducking threshold and their levels suit sources of any level.
-    levelled = [
-        (partial(_levelled, sound, _gain(found := measure(sound()), level(found))), under)
-        for sound, level, under in layers
-    ]
-    speech = levelled.pop(0)[0] if voices else None
-    under = [sound for sound, is_under in levelled if is_under]
-    beside = [sound for sound, is_under in levelled if not is_under]
+    layers = [replace(one, play=_levelled(one)) for one in layers]
+    layers.sort(key=lambda one: not one.ducked)
 
-    def mixed() -> Iterator[Samples]:
-        if speech is None:
-            return _sum(total, [sound() for sound in (*under, *beside)])
-        lowered = [ducked(speech(), _sum(total, [sound() for sound in under]))] if under else [speech()]
-        return _sum(total, [*lowered, *(sound() for sound in beside)])
+    def apart() -> Iterator[Samples]:
+        """Yield two channels of each layer."""
+        beside = [one.play() for one in layers if not one.ducked]
+        under = [one.play() for one in layers if one.ducked]
+        if under:
+            speech, key = _twice(beside[0])
+            # In this order: what is read of the key is there to be read as speech.
+            beside = [ducked(key, _stacked(total, under)), speech, *beside[1:]]
+        return _stacked(total, beside)
 
-    return _to_loudness(mixed, output, _as_speech)
+    return _to_loudness(apart, output, _as_speech, [one.stem for one in layers], stems)
 
 
-def silence(duration: Fraction, output: BinaryIO) -> None:
+def silence(duration: Fraction, output: BinaryIO, *, stems: Path | None = None) -> None:
     """Write an AAC track of silence, exactly `duration` seconds rounded to a sample, as `mix` does."""
     total = samples_in(duration)
+    if stems is not None:
+        write_wavs((np.zeros((2, size), np.float32) for _, size in blocks_of(total)), [MIX], stems)
     with mp4_writer(output, fps=Fraction(RATE), metadata={}) as container:
         track = _aac(container)
         # All packets of silence are identical except the first, which carries the encoder's name.
@@ -159,15 +178,23 @@ def _beside_speech(level: float, _: Measured) -> float:
     return LOUDNESS + level
 
 
-def _to_loudness(sound: _Layer, output: BinaryIO, level: _Level) -> Sound:
-    """Encode and measure the result; repeat if limiter or codec moved it out of bounds."""
-    found = measure(sound())
+def _to_loudness(
+    apart: _Play, output: BinaryIO, level: _Level, names: Sequence[str], stems: Path | None
+) -> Sound:
+    """Encode the sum of the layers, two channels each, and measure the result; repeat if limiter or codec
+    moved it out of bounds. Then write the stems, by these names."""
+
+    def mixed() -> Iterator[Samples]:
+        return map(_summed, apart())
+
+    found = measure(mixed())
     loudness = level(found)
     gain, ceiling = _gain(found, loudness), CEILING
     for _ in range(_ATTEMPTS):
         most = MOST_LIMITED + ceiling - found.true_peak
         gain = min(gain, most)
-        encode_aac(limited(_scaled(sound(), gain), ceiling), output)
+        used = gain, ceiling
+        encode_aac(limited(_scaled(mixed(), gain), ceiling), output)
         result = measure(samples(output, "the mixed sound"))
         missing = _gain(result, loudness)
         over = result.true_peak - (TRUE_PEAK - _METER)
@@ -177,7 +204,24 @@ def _to_loudness(sound: _Layer, output: BinaryIO, level: _Level) -> Sound:
             break
         gain += missing
         ceiling -= max(0.0, over)
+    if stems is not None:
+        write_wavs(_limited_apart(apart(), *used), [MIX, *names], stems)
     return Sound(result.loudness, result.true_peak, Fraction(result.samples, RATE))
+
+
+def _limited_apart(apart: Iterator[Samples], gain: float, ceiling: float) -> Iterator[Samples]:
+    """Yield the mix, then each layer with the limiter's gain for the mix, in two channels each. The last
+    layer is what the others leave of the mix: PyAV makes no frames of eight channels."""
+    together = (np.concatenate([_summed(block), block[:-2] * _UNHEARD]) for block in apart)
+    for block in limited(_scaled(together, gain), ceiling):
+        whole, others = block[:2], block[2:] / _UNHEARD
+        yield np.concatenate([whole, others, whole - _summed(others)])
+
+
+def _summed(layers: Samples) -> Samples:
+    """Return the sum of layers of two channels each."""
+    added: Samples = layers.reshape(-1, 2, layers.shape[1]).sum(axis=0)
+    return added
 
 
 def _gain(found: Measured, loudness: float) -> float:
@@ -185,16 +229,35 @@ def _gain(found: Measured, loudness: float) -> float:
     return loudness - found.loudness if found.loudness > SILENT else 0.0
 
 
-def _levelled(sound: _Layer, gain: float) -> Iterator[Samples]:
-    return _scaled(sound(), gain)
+def _levelled(layer: _Layer) -> _Play:
+    """Return what plays the layer at its level."""
+    gain = _gain(found := measure(layer.play()), layer.level(found))
+    return lambda: _scaled(layer.play(), gain)
 
 
-def _sum(total: int, sounds: Sequence[Iterator[Samples]]) -> Iterator[Samples]:
-    """Mix sounds of `total` samples, in blocks of `blocks_of`."""
+def _twice(sound: Iterator[Samples]) -> tuple[Iterator[Samples], Iterator[Samples]]:
+    """Return a sound that is decoded once and read twice, the second time first. Unlike tee, it keeps no
+    block that both have read."""
+    read: deque[Samples] = deque()
+
+    def first() -> Iterator[Samples]:
+        for block in sound:
+            read.append(block)
+            yield block
+
+    def second() -> Iterator[Samples]:
+        while read:
+            yield read.popleft()
+
+    return second(), first()
+
+
+def _stacked(total: int, sounds: Sequence[Iterator[Samples]]) -> Iterator[Samples]:
+    """Put the channels of sounds of `total` samples below one another, in blocks of `blocks_of`."""
     if len(sounds) == 1:
         return sounds[0]
     readers = [Reader("sound", 0, sound) for sound in sounds]
-    return (sum((reader.read(size) for reader in readers), _NOTHING) for _, size in blocks_of(total))
+    return (np.concatenate([reader.read(size) for reader in readers]) for _, size in blocks_of(total))
 
 
 def _scaled(sound: Iterable[Samples], gain: float) -> Iterator[Samples]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from math import inf, log10
 from typing import Any
 
@@ -23,6 +24,8 @@ _BLOCK = 4 * _STEP
 _DUCKING = "threshold=0.03:ratio=6:attack=20:release=600:detection=rms:makeup=1"
 # True peaks lie between samples; 4x oversampling finds them to within 0.7 dB (BS.1770-4, annex 2).
 _OVERSAMPLED = 4 * RATE
+# FFmpeg's names for so many channels. What they are called doesn't matter: none are mixed.
+_LAYOUTS = {2: "stereo", 4: "quad", 6: "5.1"}
 
 
 @dataclass(frozen=True)
@@ -61,46 +64,54 @@ def measure(sound: Iterable[Samples]) -> Measured:
     return Measured(loudness, 20 * log10(peak) if peak > 0 else -inf, heard)
 
 
-def ducked(speech: Iterable[Samples], music: Iterable[Samples]) -> Iterator[Samples]:
-    """Mix both, in blocks of equal sizes, lowering the music during speech (at -16 LUFS)."""
+def ducked(speech: Iterable[Samples], sounds: Iterable[Samples]) -> Iterator[Samples]:
+    """Lower sounds during speech (at -16 LUFS). Both are in blocks of equal sizes; `sounds` may be several
+    ones, each in two channels."""
     graph = Graph()
-    speaking, playing = _input(graph), _input(graph)
-    twice = graph.add("asplit", "2")
+    blocks, channels = _peeked(sounds)
+    speaking, playing = _input(graph), _input(graph, channels)
     duck = graph.add("sidechaincompress", _DUCKING)
-    both = graph.add("amix", "inputs=2:normalize=0:dropout_transition=0")
-    graph.link_nodes(speaking, twice)
     playing.link_to(duck, 0, 0)
-    twice.link_to(duck, 0, 1)
-    twice.link_to(both, 1, 0)
-    duck.link_to(both, 0, 1)
-    graph.link_nodes(both, *_output(graph)).configure()
-    return _samples(_filtered(graph, [speaking, playing], [speech, music]))
+    speaking.link_to(duck, 0, 1)
+    graph.link_nodes(duck, *_output(graph, channels)).configure()
+    return _samples(_filtered(graph, [speaking, playing], [speech, blocks]))
 
 
 def limited(sound: Iterable[Samples], ceiling: float) -> Iterator[Samples]:
-    """Limit true peaks to `ceiling` (dB of full scale, -24 to 0) and change nothing else."""
+    """Limit true peaks to `ceiling` (dB of full scale, -24 to 0) and change nothing else. All channels get
+    the gain that the loudest needs."""
     graph = Graph()
-    source = _input(graph)
+    blocks, channels = _peeked(sound)
+    source = _input(graph, channels)
     # latency=1 compensates the limiter's lookahead; level=0 disables its automatic gain.
     limiter = graph.add("alimiter", f"limit={10 ** (ceiling / 20):.6f}:level=0:latency=1")
     finer, back = graph.add("aresample", str(_OVERSAMPLED)), graph.add("aresample", str(RATE))
-    graph.link_nodes(source, finer, limiter, back, *_output(graph)).configure()
-    return _samples(_filtered(graph, [source], [sound]))
+    graph.link_nodes(source, finer, limiter, back, *_output(graph, channels)).configure()
+    return _samples(_filtered(graph, [source], [blocks]))
+
+
+def _peeked(sound: Iterable[Samples]) -> tuple[Iterator[Samples], int]:
+    """Return the sound and its number of channels."""
+    blocks = iter(sound)
+    first = next(blocks)
+    return chain([first], blocks), first.shape[0]
 
 
 def frame_of(block: Samples, start: int) -> Any:
     """Return a block as an FFmpeg frame, `start` samples into the sound."""
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), "fltp", "stereo")
+    layout = _LAYOUTS[block.shape[0]]
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), "fltp", layout)
     frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), start
     return frame
 
 
-def _input(graph: Any) -> Any:
-    return graph.add_abuffer(sample_rate=RATE, format="fltp", layout="stereo", time_base=Fraction(1, RATE))
+def _input(graph: Any, channels: int = 2) -> Any:
+    layout = _LAYOUTS[channels]
+    return graph.add_abuffer(sample_rate=RATE, format="fltp", layout=layout, time_base=Fraction(1, RATE))
 
 
-def _output(graph: Any) -> tuple[Any, Any]:
-    kind = f"sample_fmts=fltp:sample_rates={RATE}:channel_layouts=stereo"
+def _output(graph: Any, channels: int) -> tuple[Any, Any]:
+    kind = f"sample_fmts=fltp:sample_rates={RATE}:channel_layouts={_LAYOUTS[channels]}"
     return graph.add("aformat", kind), graph.add("abuffersink")
 
 

@@ -21,12 +21,12 @@ class Reader:
 
     def read(self, count: int) -> Samples:
         """Return `count` samples, or fewer at the sound's end."""
-        parts = [self._rest]
+        parts = [self._rest] if self._rest.size else []  # which may have other channels
         there = self._rest.shape[1]
         while there < count and (block := next(self._blocks, None)) is not None:
             parts.append(block)
             there += block.shape[1]
-        whole = np.concatenate(parts, axis=1)
+        whole = np.concatenate(parts, axis=1) if parts else self._rest
         self._rest = whole[:, count:]
         return whole[:, :count]
 

@@ -40,7 +40,9 @@ from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
+from lambdas.media.stems import pack
 from lambdas.production.captions_fonts import captions_fonts
+from lambdas.production.film_music import bed
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -70,6 +72,7 @@ class Film:
         self.steps: list[JoinStep] = []  # set by layout()
         self._clip_measures: list[ClipMeasures | None] = []
         self._sound_measures: SoundMeasures | None = None
+        self.stems: Path | None = None  # a zip file, if the plan asks for it; set by layout()
 
     def layout(self) -> Layout:
         """Return the film's layout.
@@ -178,10 +181,12 @@ class Film:
             plan.tenant, fingerprint([_MAKING, said, music, str(duration), *([laid] if clips else [])])
         )
 
+        stems = self._scratch / "stems" if plan.stems else None
+
         def make() -> tuple[bytes, SoundMeasures]:
             output = BytesIO()
             if not (said or clips or plan.music):
-                silence(duration, output)
+                silence(duration, output, stems=stems)
                 return output.getvalue(), SoundMeasures()
             voices = [self._placed(*one) for one in plan.narration]
             mixed = mix(
@@ -191,12 +196,19 @@ class Film:
                 output,
                 clips=self._laid(clips, duration) if clips else None,
                 duck_clips=ducked,
+                stems=stems,
             )
             return output.getvalue(), measure_sound(mixed, output, voices, music=plan.music is not None)
 
-        if not self._parts.find(key):
+        found = self._parts.find(key)
+        if stems is not None:
+            stems.mkdir()
+        if stems is not None or not found:
             sound, measures = make()
-            self._parts.put(key, sound, "audio/mp4", measures=measures.stored())
+            if not found:
+                self._parts.put(key, sound, "audio/mp4", measures=measures.stored())
+        if stems is not None:
+            self.stems = pack(stems, self._scratch / "stems.zip")
         source = self._outputs.source(key)
         self._sound_measures = sound_measures(source)
         # Read from disk: it is interleaved with the pictures a second at a time, and from S3 each read is a
@@ -250,17 +262,8 @@ class Film:
         return path
 
     def _music(self) -> Bed | None:
-        """Save the music locally: a mix reads it from start to end several times, and again for each loop."""
         music = self._plan.music
-        if music is None:
-            return None
-        return Bed(
-            self._saved(self._inputs.source(music.key), "music"),
-            level=music.level,
-            start=Fraction(str(music.start)),
-            fade_in=Fraction(str(music.fade_in)),
-            fade_out=Fraction(str(music.fade_out)),
-        )
+        return bed(music, self._inputs, self._scratch / "music") if music else None
 
     def _saved(self, source: Source, name: str) -> Path:
         path = self._scratch / name

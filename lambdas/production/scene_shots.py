@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from math import floor
+from math import ceil, floor
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
@@ -67,6 +67,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 starts_on=_given(video, scene.first_frame),
                 ends_on=_given(video, scene.last_frame),
                 narration=spoken.sentences if spoken else (),
+                least=ceil(Fraction(str(spoken.seconds)) * fps - Fraction(1, 2)) if spoken else 0,
                 seed=seed_of(prompts, index, video.seed),
                 continues=scene.continues,
                 characters=members,

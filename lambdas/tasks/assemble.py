@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from lambdas.adapters import stores
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects, artifacts
+from lambdas.adapters.upload import FileContent
 from lambdas.adapters.videos import Videos, now_ms
 from lambdas.domain import keys
 from lambdas.domain.content_variants import VARIANTS
@@ -70,7 +71,7 @@ def assemble(
     plan = load_plan(outputs, tenant, video_id)
     film = keys.film(tenant, film_hash(plan))
     parts = artifacts(outputs, tenant, video_id, videos)
-    reused = parts.find(film)
+    reused = parts.find(film) and (not plan.stems or outputs.exists(keys.stems(tenant, film_hash(plan))))
     report = _read_report(plan, outputs) if reused else _make(film, plan, inputs, outputs, parts, videos)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, inputs, outputs)
@@ -99,7 +100,10 @@ def _make(
             report = making.report()
 
             def write() -> None:
-                _write_report(report, plan, outputs)  # first: whoever finds the film finds it
+                # First: whoever finds the film finds them.
+                _write_report(report, plan, outputs)
+                if making.stems is not None:
+                    _write_stems(making.stems, plan, outputs)
                 outputs.put_streamed(
                     film, layout, "video/mp4", sent=lambda size: progress.uploaded(size, layout.size)
                 )
@@ -125,6 +129,11 @@ def _read_report(plan: FilmPlan, outputs: Objects) -> QualityReport:
 def _write_report(report: QualityReport, plan: FilmPlan, outputs: Objects) -> None:
     body = report.model_dump_json(indent=1, exclude_none=True).encode()
     outputs.put(keys.quality(plan.tenant, film_hash(plan)), body, VARIANTS["quality"].media_type)
+
+
+def _write_stems(stems: Path, plan: FilmPlan, outputs: Objects) -> None:
+    key = keys.stems(plan.tenant, film_hash(plan))
+    outputs.put_streamed(key, FileContent(stems), VARIANTS["stems"].media_type, sent=lambda _: None)
 
 
 def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:

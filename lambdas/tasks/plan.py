@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,13 +14,14 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
 from lambdas.domain.assembler import Assembler, assembler_for
+from lambdas.domain.beat_cuts import BEATS_NOTE, beats_note, on_beats
 from lambdas.domain.characters import CastMember
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Engine, Renderer, deployed
 from lambdas.domain.errors import TextModelFailed, TextModelUnavailable
-from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.film_plan import FilmPlan, Scene
 from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
-from lambdas.domain.planning import make_plan
+from lambdas.domain.planning import Shot, make_plan
 from lambdas.domain.prices import Prices, total
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import TEXT_MODEL, Video
@@ -37,6 +39,7 @@ from lambdas.telemetry import logger
 SIDE_BY_SIDE = 40
 # No question is asked later than this: the longest answer (420 s) ends within the function's 900 s.
 _ASKING_SECONDS = 400
+_A_BEAT = 2  # seconds by which a cut may come later, at most
 _PLAIN_CAPTIONS = "The captions are plain"
 
 
@@ -71,6 +74,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         request.tenant,
         request.video_id,
         stores.videos(settings),
+        stores.inputs(settings),
         stores.outputs(settings),
         model,
         settings.workflow,
@@ -83,6 +87,7 @@ def plan(
     tenant: str,
     video_id: str,
     videos: Videos,
+    uploads: Objects,
     outputs: Objects,
     model: TextModel,
     workflow: str,
@@ -90,9 +95,9 @@ def plan(
 ) -> Plan:
     """Plan a video once. A stored plan is reused, so that a later attempt makes the same clips and the text
     model isn't asked twice, unless the storyboard, a voice, a still or the engine has changed since.
-    `workflow` is the setting of that name.
+    `uploads` hold the music, and `workflow` is the setting of that name.
 
-    Raises MaxCostReached, NarrationTooLong, VideoClosed, VideoNotFound.
+    Raises ArtifactMissing, MaxCostReached, NarrationTooLong, SoundUnreadable, VideoClosed, VideoNotFound.
     """
     video = videos.get(tenant, video_id)
     # The stage is rendering if this task timed out while its first try continued.
@@ -104,9 +109,9 @@ def plan(
     if plan is None or plan.inputs != inputs:
         if video.request.brief is not None:
             storyboard = Storyboards(outputs).get(video)
-            plan = make_plan(
-                video, engine, storyboard.title, shots(video, engine, storyboard, outputs), inputs
-            )
+            scenes, note = _cut(video, engine, shots(video, engine, storyboard, outputs), uploads)
+            plan = make_plan(video, engine, storyboard.title, scenes, inputs)
+            plan = plan.model_copy(update={"beats_note": note})
         else:
             source = source_plan(outputs, video)
             video = _enhanced(video, engine, source, videos, model)
@@ -126,6 +131,24 @@ def plan(
     return _summary(plan)
 
 
+def _cut(
+    video: Video, engine: Engine, scenes: Sequence[Shot | Scene], uploads: Objects
+) -> tuple[Sequence[Shot | Scene], str | None]:
+    """Return the scenes cut on the music's beats, if that is asked for, and what could not be met."""
+    request = video.request
+    if not request.cut_on_beats or request.music is None:
+        return scenes, None
+    from lambdas.production.film_music import beats_of  # with the media libraries, which few films need here
+
+    frames = sum(
+        sum(clip.film_frames for clip in one.clips) if isinstance(one, Scene) else one.frames
+        for one in scenes
+    )
+    beats = beats_of(request.music, uploads, Fraction(frames, request.fps) + _A_BEAT * len(scenes))
+    cut, missed = on_beats(scenes, beats, request, engine)
+    return cut, beats_note(missed, found=bool(beats))
+
+
 def _inputs(video: Video, engine: Engine) -> str:
     """Return the SHA-256 of everything that may change between two attempts at a video."""
     made = [part.artifact for part in [*video.narrations, *video.stills]]
@@ -134,9 +157,11 @@ def _inputs(video: Video, engine: Engine) -> str:
 
 
 def _noted(video: Video, plan: FilmPlan) -> tuple[str, ...]:
-    """Return the record's notes with one on captions that are plain, if another style was asked for."""
+    """Return the record's notes with those on cuts that are not on beats, and on captions that are plain, if
+    another style was asked for."""
     style = video.request.caption_style
-    others = tuple(note for note in video.notes if not note.startswith(_PLAIN_CAPTIONS))
+    others = tuple(note for note in video.notes if not note.startswith((_PLAIN_CAPTIONS, BEATS_NOTE)))
+    others += (plan.beats_note,) if plan.beats_note else ()
     if plan.caption_style is style:
         return others
     voices = sorted({part.by for part in video.narrations if part.by})

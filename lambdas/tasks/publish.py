@@ -162,7 +162,9 @@ def _manifest_before(video: Video, outputs: Objects) -> Manifest | None:
 
 
 def _has(plan: FilmPlan, variant: str) -> bool:
-    """Return whether the film has the variant. Captions need narration, and must be requested."""
+    """Return whether the film has the variant. Captions need narration; they and stems must be requested."""
+    if variant == "stems":
+        return plan.stems
     return not variant.startswith("captions") or (plan.captions and bool(plan.narration))
 
 

@@ -177,7 +177,15 @@ def make(
     music_fade_out: Annotated[
         float | None, typer.Option(help="Seconds in which the music fades out. Default: 3.")
     ] = None,
+    cut_on_beats: Annotated[
+        bool | None,
+        typer.Option("--cut-on-beats", help="Let cuts between scenes fall on the music's beats."),
+    ] = None,
     clip_sound: ClipSound = None,
+    stems: Annotated[
+        bool | None,
+        typer.Option("--stems", help="Deliver narration, music and the clips' sound apart, too, as WAV."),
+    ] = None,
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
     ] = None,
@@ -278,7 +286,9 @@ def make(
         "music_start": music_start,
         "music_fade_in": music_fade_in,
         "music_fade_out": music_fade_out,
+        "cut_on_beats": cut_on_beats,
         "clip_sound": clip_sound,
+        "stems": stems,
         "fragmented": fragmented,
         "burn_captions": burn_captions,
         "caption_style": caption_style,

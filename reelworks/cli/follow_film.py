@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from reelworks.client import Client, Video
+
+
+# What is saved beside a film, if it has it: the suffix by variant.
+_BESIDE = {"captions": ".vtt", "captions_srt": ".srt", "captions_ass": ".ass", "stems": ".stems.zip"}
 
 
 def finish(client: Client, video_id: str, output: Path | None, *, as_json: bool) -> None:
@@ -51,66 +56,65 @@ def download_attempt(
     if film is None:
         fail(f"attempt {attempt} of {video_id} made no film. List those that did with: reel films {video_id}")
     path = _path(f"{video_id}-{attempt}", output)
-    size, captions = _download(client, video_id, path, captions="captions" in film.variants, attempt=attempt)
+    size, beside = _download(client, video_id, path, film.variants, attempt=attempt)
     if as_json:
-        print_json({**film.to_dict(), **_files(path, captions, size)}, to_err=_is_stdout(path))
+        print_json({**film.to_dict(), **_files(path, beside, size)}, to_err=_is_stdout(path))
         return
-    _report_files(err if _is_stdout(path) else out, path, captions)
+    _report_files(err if _is_stdout(path) else out, path, beside)
 
 
 def _download(
-    client: Client, video_id: str, path: Path, *, captions: bool, attempt: int | None = None
-) -> tuple[int, list[Path]]:
-    """Save a film, and its captions beside it under its name, where players look for them. Return the film's
-    size in bytes, and the files with captions: none if the film went to no file."""
+    client: Client, video_id: str, path: Path, variants: Collection[str], *, attempt: int | None = None
+) -> tuple[int, dict[str, Path]]:
+    """Save a film, and those of its variants that belong beside it under its name: captions, where players
+    look for them, and stems. Return the film's size in bytes, and the other files by variant: none if the
+    film went to no file."""
     from reelworks.client import NotFound
 
-    beside = {
-        "captions": path.with_suffix(".vtt"),
-        "captions_srt": path.with_suffix(".srt"),
-        "captions_ass": path.with_suffix(".ass"),
-    }
+    beside: dict[str, Path] = {}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = client.download(video_id, path, attempt=attempt)
-        if not captions or not path.is_file():
-            return size, []
-        for variant, file in beside.items():
+        if not path.is_file():
+            return size, {}
+        for variant in (name for name in _BESIDE if name in variants):
+            file = path.with_suffix(_BESIDE[variant])
             with suppress(NotFound):  # an older film has no ASS file
                 client.download(video_id, file, variant=variant, attempt=attempt)
+                beside[variant] = file
     except OSError as error:
         again = f"reel get {video_id}{f' --attempt {attempt}' if attempt else ''} -o PATH"
         fail(f"cannot write {path}: {error.strerror}. Get the film with: {again}")
-    return size, [file for file in beside.values() if file.is_file()]
+    return size, beside
 
 
-def _files(path: Path, captions: list[Path], size: int) -> dict[str, Any]:
-    return {
-        "path": str(path.resolve()),
-        "captions_paths": [str(file.resolve()) for file in captions],
-        "bytes": size,
-    }
+def _files(path: Path, beside: Mapping[str, Path], size: int) -> dict[str, Any]:
+    stems = {"stems_path": str(beside["stems"].resolve())} if "stems" in beside else {}
+    captions = [str(file.resolve()) for variant, file in beside.items() if variant != "stems"]
+    return {"path": str(path.resolve()), "captions_paths": captions, **stems, "bytes": size}
 
 
-def _report_files(report: Console, path: Path, captions: list[Path]) -> None:
-    for what, file in [("film", path), *(("captions", file) for file in captions)]:
+def _report_files(report: Console, path: Path, beside: Mapping[str, Path]) -> None:
+    for what, file in [("film", path), *((name.partition("_")[0], file) for name, file in beside.items())]:
         report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
 
 
 def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool) -> None:
     path = _path(video.id, output)
-    size, captions = _download(client, video.id, path, captions=bool(video.captions))
+    variants = [name for name in _BESIDE if (video.assembly.stems if name == "stems" else video.captions)]
+    size, beside = _download(client, video.id, path, variants)
     to_stdout = _is_stdout(path)
     if as_json:
-        print_json({**video.to_dict(), **_files(path, captions, size)}, to_err=to_stdout)
+        print_json({**video.to_dict(), **_files(path, beside, size)}, to_err=to_stdout)
         return
     report = err if to_stdout else out
     report.print(progress.stages_table(video))
     for line in progress.film_lines(video):
         report.print(escape(visible(line)), soft_wrap=True)
-    _report_files(report, path, captions)
-    if video.captions and not captions:
-        report.print("captions: not saved, because the film went to no file", soft_wrap=True)
+    _report_files(report, path, beside)
+    for what, made in (("captions", video.captions), ("stems", video.assembly.stems)):
+        if made and not beside:
+            report.print(f"{what}: not saved, because the film went to no file", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     length = f"{_duration(path)} s, " if path.is_file() else ""
     report.print(f"{weight}, {length}{video.size}")
@@ -123,7 +127,7 @@ def check_output(output: Path | None, video_id: str | None = None) -> None:
     try:
         saved_file.check(path)
         if saved_file.is_file(path):
-            saved_file.check(path.with_suffix(".vtt"))  # captions, if the film has any
+            saved_file.check(path.with_suffix(_BESIDE["captions"]))  # if the film has any
     except OSError as error:
         choose = f"Get the film with: reel get {video_id} -o PATH" if video_id else "Choose another -o PATH."
         fail(f"cannot write {path}: {error.strerror}. {choose}")

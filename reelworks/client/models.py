@@ -93,6 +93,8 @@ class AssemblyState(Document):
     even_out: bool = ALWAYS
     clip_sound: ClipSound = ALWAYS
     """What becomes of the clips' own sound, if they have some."""
+    stems: bool = ALWAYS
+    """Whether the sound is delivered apart, too."""
     fragmented: bool = ALWAYS
     steps: list[JoinStep] = []
     """Visible steps in light where a clip continues the one before, in 8-bit levels."""
@@ -1213,6 +1215,9 @@ class CreateFields(TypedDict, total=False):
     clip_sound: ClipSound | None
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard. Must be one of keep, duck, drop."""
+    stems: bool | None
+    """Deliver the sound apart, too: narration, music and clips, and their mix, as WAV files of the film's
+    length. Must be true or false."""
     narration_fit: NarrationFit | None
     """What happens if a scene's narration is longer than the scene's `seconds`: the scene is extended,
     the voice speaks up to 1.15 times faster and the scene is extended by what is still missing, or the

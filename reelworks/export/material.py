@@ -4,6 +4,7 @@ All times are exact: in frames of the film, or in seconds as fractions.
 """
 
 import json
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -82,6 +83,7 @@ class Material:
     music: list[Sound]
     chapters: list[Chapter]
     captions: list[str]  # paths in the folder
+    stems: list[str]  # likewise
     missing: list[str]  # what could not be had, in words
 
 
@@ -106,9 +108,10 @@ class _Gathering:
         scenes = manifest["scenes"]
         delivered = {file["variant"] for file in manifest["delivered"]}
         captions = [one for one in _CAPTIONS if one in delivered]
+        stems = "stems" in delivered
         clips = [clip for scene in scenes for clip in scene["clips"]]
         spoken = [scene for scene in scenes if scene["narration"]]
-        self._all = 1 + len(clips) + len(spoken) + len(captions) + bool(manifest["music"])
+        self._all = 1 + len(clips) + len(spoken) + len(captions) + bool(manifest["music"]) + stems
         self._save("film.mp4", lambda path: self._client.download(self._video, path))
         missing: list[str] = []
         return Material(
@@ -127,6 +130,7 @@ class _Gathering:
                 Chapter(round(scene["at"]["start"] * manifest["fps"]), _title_of(scene)) for scene in scenes
             ],
             captions=[self._captions(variant) for variant in captions],
+            stems=self._stems() if stems else [],
             missing=missing,
         )
 
@@ -186,6 +190,16 @@ class _Gathering:
         file = f"captions.{_CAPTIONS[variant]}"
         self._save(file, lambda path: self._client.download(self._video, path, variant=variant))
         return file
+
+    def _stems(self) -> list[str]:
+        packed = self._save(
+            "stems.zip", lambda path: self._client.download(self._video, path, variant="stems")
+        )
+        with zipfile.ZipFile(packed) as file:
+            file.extractall(self._folder / "stems")
+            names = file.namelist()
+        packed.unlink()
+        return [f"stems/{name}" for name in names]
 
     def _save(self, file: str, fetch: Callable[[Path], Any]) -> Path:
         path = self._folder / file

@@ -86,7 +86,12 @@ def _contents(material: Material) -> list[str]:
     if material.narration:
         lines.append("  narration/   the narration of each scene")
     lines += [f"  {file:<12} the music" for file in dict.fromkeys(one.file for one in material.music)]
-    return lines + [f"  {file:<12} the captions" for file in material.captions]
+    lines += [f"  {file:<12} the captions" for file in material.captions]
+    if material.stems:
+        lines.append(
+            "  stems/       the film's mix, and narration, music and clips as loud as they are in it"
+        )
+    return lines
 
 
 def _left(material: Material) -> list[str]:

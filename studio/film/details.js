@@ -10,6 +10,7 @@ const FILES = {
   captions_srt: "Captions (SubRip)",
   captions_ass: "Captions (ASS)",
   storyboard: "Storyboard (JSON)",
+  stems: "Stems (WAV, zipped)",
   quality: "Quality report (JSON)",
   manifest: "Manifest (JSON)",
   thumbnail: "Poster (WebP)",

@@ -66,6 +66,7 @@ export function advanced({ form, engine, engines, faults, input }) {
             "loras",
             _loras(form.loras, faults.get("film-loras"), (value) => input("loras", value)),
           )}
+          ${when("stems", checkField(shown("stems", "Deliver narration, music and the clips' sound apart, too, as WAV")))}
           ${when("even_out", checkField(shown("even_out", "Even out steps of brightness and colour between clips")))}
         </div>
       </div>

@@ -68,6 +68,7 @@ export const emptyForm = () => ({
   music_fade_in: "",
   music_fade_out: "",
   clip_sound: "",
+  stems: false,
   loras: [],
   sent: null, // {key, body}: what was sent without an answer
 });
@@ -136,6 +137,7 @@ export function requestOf(form, engine) {
     "transition",
     "even_out",
     "clip_sound",
+    "stems",
   ])
     given(name);
   if (form.transition) given("transition_seconds");

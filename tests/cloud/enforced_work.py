@@ -251,14 +251,9 @@ def music_and_films_of_films(cloud: Cloud) -> None:
     with cloud.api("musicians") as api:
         music = {"audio_url": f"data:audio/wav;base64,{b64encode(_SOUND).decode()}"}
         font = {"font_url": f"data:font/otf;base64,{b64encode(FONT.read_bytes()).decode()}"}
-        film = api.create(
-            topic="A bee",
-            scenes=2,
-            music=music,
-            burn_captions=True,
-            caption_font_file=font,
-            review=["previews"],
-        )
+        heard = {"music": music, "cut_on_beats": True, "stems": True}
+        captioned = {"burn_captions": True, "caption_font_file": font}
+        film = api.create(topic="A bee", scenes=2, **heard, **captioned, review=["previews"])
         api.until_gate(film)
         again = {"part": "text", "note": "Let it rain."}
         accepted(api.http.post(f"/videos/{film}/scenes/0/regenerate", json=again))

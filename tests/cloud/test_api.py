@@ -231,6 +231,8 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         ({"music": "song.mp3"}, "music", "audio_url"),
         ({"music": {"audio_url": "data:audio/mpeg;base64,AAAA"}}, "music", "WAV, MP3"),
         ({"music_start": 3}, "music_start", "omitted without music"),
+        (KITES | {"cut_on_beats": True}, "cut_on_beats", "requires music"),
+        ({"music": MUSIC, "cut_on_beats": True}, "cut_on_beats", "only with topic or storyboard"),
         ({"music": MUSIC, "music_start": 3}, "music_start", r"at most 0.5: the music is 1.5 s long"),
         ({"music": MUSIC, "music_level": 3}, "music_level", "-40 to 0"),
         ({"music": MUSIC, "music_fade_out": 31}, "music_fade_out", "0 to 30"),

@@ -32,7 +32,14 @@ STORYBOARD = {
     ],
 }
 HOSTILE = "\x1b[2Jred\x9b31m \u202egnp \x00\x07\x7f 你好"
-VIDEO = {"id": "video_1", "status": "completed", "stage": "completed", "progress": 100, "clips": []}
+VIDEO = {
+    "id": "video_1",
+    "status": "completed",
+    "stage": "completed",
+    "progress": 100,
+    "clips": [],
+    "assembly": {"stems": False},
+}
 
 
 _FILM = {"seconds": 12.5, "bytes": 2_000_000, "cost": None, "variants": ["video", "captions"]}
@@ -81,7 +88,10 @@ def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
             Route("/v1/videos/video_1/films", lambda _: JSONResponse(FILMS)),
             Route("/v1/videos/video_1/storyboard", lambda _: JSONResponse(STORYBOARD)),
             Route(
-                "/v1/videos/captioned", lambda _: JSONResponse(VIDEO | {"id": "captioned", "captions": True})
+                "/v1/videos/captioned",
+                lambda _: JSONResponse(
+                    VIDEO | {"id": "captioned", "captions": True, "assembly": {"stems": True}}
+                ),
             ),
             Route("/v1/videos/captioned/content", content),
             Route("/film", film, name="film"),
@@ -211,15 +221,17 @@ def test_an_unreadable_storyboard(reel: CliRunner, tmp_path: Path, content: byte
     assert says in " ".join(result.stderr.split())
 
 
-def test_captions_are_saved_beside_the_film(reel: CliRunner, tmp_path: Path) -> None:
+def test_captions_and_stems_are_saved_beside_the_film(reel: CliRunner, tmp_path: Path) -> None:
     result = reel.invoke(app, ["get", "captioned", "--json", "-o", str(tmp_path / "kite.mp4")])
     assert result.exit_code == 0, result.output
     paths = [str(tmp_path / f"kite.{kind}") for kind in ("vtt", "srt", "ass")]
     assert json.loads(result.stdout)["captions_paths"] == paths
+    assert json.loads(result.stdout)["stems_path"] == str(tmp_path / "kite.stems.zip")
     assert (tmp_path / "kite.mp4").read_bytes() == b"film"
     assert (tmp_path / "kite.vtt").read_bytes() == b"captions"
     assert (tmp_path / "kite.srt").read_bytes() == b"captions_srt"
     assert (tmp_path / "kite.ass").read_bytes() == b"captions_ass"
+    assert (tmp_path / "kite.stems.zip").read_bytes() == b"stems"
 
 
 def test_a_storyboard_is_shown(reel: CliRunner) -> None:

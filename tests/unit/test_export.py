@@ -4,6 +4,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -65,6 +66,7 @@ def material(transition: str = "none", **changes: Any) -> Material:
         ],
         "chapters": [Chapter(0, "A kite rises."), Chapter(48, "It falls.")],
         "captions": ["captions.vtt", "captions.srt"],
+        "stems": [],
         "missing": [],
     }
     return Material(**{**fields, **changes})
@@ -198,7 +200,7 @@ MANIFEST = {
     "clip_sound": "drop",
     "transition": "none",
     "music": "0" * 64,
-    "delivered": [{"variant": "video"}, {"variant": "captions"}],
+    "delivered": [{"variant": "video"}, {"variant": "captions"}, {"variant": "stems"}],
     "scenes": [
         {
             "index": 0,
@@ -212,6 +214,13 @@ MANIFEST = {
 }
 
 
+def stems() -> bytes:
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr("mix.wav", sounds.encoded(sounds.tone(2, 440)).getvalue())
+    return file.getvalue()
+
+
 class Api:
     """The client's calls that an export makes, answered from memory."""
 
@@ -222,6 +231,7 @@ class Api:
             "manifest": json.dumps(MANIFEST).encode(),
             "video": clips.clip(16),
             "captions": b"WEBVTT\n",
+            "stems": stems(),
         }
 
     def status(self, video_id: str) -> Video:
@@ -263,6 +273,7 @@ def test_a_project_is_one_zip_with_everything(exported: Exported) -> None:
         assert {name.removeprefix(f"{VIDEO}/") for name in file.namelist()} == {
             *("README.txt", "film.otio", "film.fcpxml", "film.mp4", "manifest.json"),
             *("clips/clip-000.mp4", "narration/scene-000.m4a", "music.flac", "captions.vtt"),
+            "stems/mix.wav",
         }
         read = otio.adapters.read_from_string(file.read(f"{VIDEO}/film.otio").decode(), "otio_json")
         assert "timecode has no 8 frames a second" in file.read(f"{VIDEO}/README.txt").decode()

@@ -1,5 +1,6 @@
 """Films of clips with sound: decoded, flash against beep."""
 
+import zipfile
 from io import BytesIO
 from typing import Any
 
@@ -12,7 +13,7 @@ from lambdas.domain.film_plan import FilmPlan, Footage, film_hash
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind
-from lambdas.media.sound_input import has_sound
+from lambdas.media.sound_input import has_sound, samples
 from lambdas.media.source import BytesSource
 from lambdas.tasks import assemble, draw_clip
 from lambdas.tasks import plan as plan_task
@@ -20,7 +21,7 @@ from tests.cloud.pipeline.bench import TENANT, Bench
 from tests.cloud.pipeline.test_assemble import HUM, TONES, heard, hum, sentence
 from tests.factories import a_shot
 from tests.unit import sounds
-from tests.unit.flashes import HERTZ, beeps_in, flashes_in, flashing
+from tests.unit.flashes import HERTZ, beeps_in, beeps_of, flashes_in, flashing
 from tests.unit.sounds import Wave
 
 TINY = {"width": 96, "height": 64, "fps": 24}
@@ -80,7 +81,7 @@ def test_flashes_and_beeps_are_in_step_through_every_joint(bench: Bench, transit
 
 
 def test_speech_music_and_clips_are_heard_together(bench: Bench) -> None:
-    video = sounding(bench, said=True, music=hum(bench))
+    video = sounding(bench, said=True, music=hum(bench), stems=True)
     wave = wave_of(film_of(bench, video))
     assert sounds.loudness(wave) == pytest.approx(-16, abs=0.4)
     begins, ends = heard(wave, TONES["It rests."])
@@ -94,6 +95,31 @@ def test_speech_music_and_clips_are_heard_together(bench: Bench) -> None:
     assert begins < 2 + 13 / 24 < ends
     assert 5 < unspoken - spoken < 15, "ducked"
     assert sounds.level(wave[:, 5 * 48_000 // 10 : 48_000], HUM) > -45
+    assert set(stems_of(bench, video)) == {"mix.wav", "narration.wav", "clips.wav", "music.wav"}
+
+
+def stems_of(bench: Bench, video: Video) -> dict[str, Wave]:
+    packed = bench.outputs.get(keys.stems(TENANT, film_hash(bench.plan(video))))
+    with zipfile.ZipFile(BytesIO(packed)) as file:
+        return {
+            name: np.concatenate([*samples(BytesIO(file.read(name)), name)], axis=1).astype(np.float64)
+            for name in file.namelist()
+        }
+
+
+def test_stems_of_a_film_that_was_made_without_them(bench: Bench) -> None:
+    video = sounding(bench)
+    film = film_of(bench, video)
+    plan = bench.plan(video)
+    assert not bench.outputs.exists(keys.stems(TENANT, film_hash(plan))), (
+        "nothing is written unless asked for"
+    )
+    store(bench, plan.model_copy(update={"stems": True}))
+    assert film_of(bench, video) == film, "the film is the same, byte for byte"
+    stems = stems_of(bench, video)
+    assert set(stems) == {"mix.wav", "clips.wav"}
+    assert beeps_of(stems["clips.wav"]) == pytest.approx(beeps_in(film), abs=0.002), "in step"
+    assert bench.answer(assemble.handler, video)["reused"]
 
 
 def test_a_dropped_sound_is_not_heard_and_the_film_has_the_address_that_it_had(bench: Bench) -> None:

@@ -1,3 +1,5 @@
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from tests.cloud.pipeline.bench import (
     converse_answer,
     spoken_sound,
 )
+from tests.unit import sounds
+from tests.unit.test_media_beats import clicks
 
 PARAGRAPH = (
     "A honey bee settles on a white daisy in a summer meadow and gathers pollen from its yellow heart. "
@@ -229,6 +233,38 @@ def test_a_scene_is_extended_for_its_narration(bench: Bench) -> None:
     run(bench, video)
     assert takes > 3
     assert frames(bench, video) == [12, round(8 * (1.5 + takes)) - 12, 8]
+
+
+def drums(bench: Bench, beats: Sequence[float]) -> dict[str, Any]:
+    """Store a click on each of these seconds of music."""
+    wave = clicks(beats)[None] + 0.01 * sounds.noise(12)
+    content = sounds.encoded(wave, "flac").getvalue()
+    sha256 = hashlib.sha256(content).hexdigest()
+    key = keys.upload(TENANT, sha256, "flac")
+    bench.inputs.put(key, content, "audio/flac")
+    return {"key": key, "sha256": sha256, "seconds": 12}
+
+
+def test_cuts_fall_on_the_beats_of_the_music(bench: Bench) -> None:
+    beats = [0.37 + 0.6 * number for number in range(20)]
+    scenes = [a_scene(seconds=2.3)] * 7
+    heard = {"music": drums(bench, beats) | {"start": 0.6, "fade_in": 5}, "cut_on_beats": True}
+    video = prepared(bench, *scenes, fps=24, **heard)
+    run(bench, video)
+    plan = bench.plan(video)
+    cuts = [float(plan.scene_start(scene)) for scene in plan.scenes[1:]]
+    played = [at - 0.6 + 11.4 * loop for loop in range(2) for at in beats[1:]]
+    assert max(min(abs(cut - beat) for beat in played) for cut in cuts) < 1 / 24
+    assert cuts[-1] > 12, "the music's second loop"
+    assert bench.now(video).notes == ()
+
+
+def test_music_without_beats_is_noted(bench: Bench) -> None:
+    heard = {"music": drums(bench, []), "cut_on_beats": True}
+    video = prepared(bench, *[a_scene(seconds=2)] * 2, **heard)
+    run(bench, video)
+    assert bench.now(video).notes == ("Cuts are not on beats: the music has no regular ones.",)
+    assert frames(bench, video) == [16, 16]
 
 
 def test_changing_one_scene_s_words_changes_no_other_scene_s_clips(bench: Bench) -> None:

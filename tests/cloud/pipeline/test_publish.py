@@ -157,6 +157,16 @@ def test_captions_are_delivered_beside_the_film(bench: Bench) -> None:
     assert {done.captions, done.captions_srt} <= bench.deployment.keys("output", folder)
 
 
+def test_stems_are_delivered_if_they_were_asked_for(bench: Bench) -> None:
+    video = assembled(bench, request={"stems": True})
+    bench.outputs.put(keys.stems(TENANT, film_hash(bench.plan(video))), b"PK", "application/zip")
+    run(bench, video)
+    done = bench.now(video)
+    assert done.stems == keys.delivered_stems(TENANT, video.id, 1)
+    assert bench.outputs.get(done.stems) == b"PK"
+    assert "stems" in done.films[0].variants
+
+
 def test_a_film_without_speech_or_captions_has_no_caption_files(bench: Bench) -> None:
     silent = assembled(bench, request={"captions": True})
     without = assembled(bench, shots=[a_shot(narration=[SAID])])
