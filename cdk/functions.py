@@ -110,6 +110,8 @@ FUNCTIONS: Mapping[str, Spec] = {
         media=True,
         asynchronous=True,
     ),
+    # CheckClips asks S3 for the measures of up to 1,000 clips.
+    "CheckClips": Spec(module="lambdas.tasks.check_clips", settings=PricedSettings, timeout=300),
     # Assemble stores sound on disk; pictures stay in memory.
     "Assemble": Spec(
         module="lambdas.tasks.assemble", settings=PricedSettings, timeout=900, memory=2048, media=True

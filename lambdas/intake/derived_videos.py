@@ -50,6 +50,7 @@ OF_FILE = (
     "even_out",
     "clip_sound",
     "fragmented",
+    "on_warning",
 )
 
 

@@ -58,7 +58,8 @@ def history(renderer: str, *, scenes: int, clips: int, prepared: int = 0) -> int
         "ChooseStill": "DrawStill",
         "ChoosePreviewsReview": "Plan",
         "ChooseRenderer": renderer,
-        "ChooseAssembler": "Assemble",
+        "ChooseAfterClips": "Assemble",
+        "ChooseFilmReview": "Publish",
     }
     iterations = {"PrepareScenes": prepared, "RenderScenes": scenes, "RenderClips": clips // scenes}
     return OF_AN_EXECUTION + walked(MACHINE, chosen.__getitem__, iterations)
@@ -67,8 +68,8 @@ def history(renderer: str, *, scenes: int, clips: int, prepared: int = 0) -> int
 @pytest.mark.parametrize("clips", [1, 3, 12, 200, 1000])
 def test_a_film_of_one_prompt_has_ten_events_for_each_clip(clips: int) -> None:
     """The figures in docs/decisions/0041-a-film-of-1000-clips.md."""
-    assert history("RenderClip", scenes=1, clips=clips) == 44 + 10 * clips
-    assert history("DrawClip", scenes=1, clips=clips) == 44 + 9 * clips
+    assert history("RenderClip", scenes=1, clips=clips) == 46 + 10 * clips
+    assert history("DrawClip", scenes=1, clips=clips) == 46 + 9 * clips
 
 
 def test_a_scene_has_six_events_and_eighteen_to_be_prepared() -> None:
