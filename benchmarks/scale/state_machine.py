@@ -39,7 +39,7 @@ VISITS: Mapping[str, Mapping[Unit, float]] = {
     "DrawClip": {Unit.DRAWN: 1},
     "RenderClip": {Unit.RENDERED: 1},
     "ClipFailed": {},
-    "ChooseAfterClips": {Unit.FILM: 1},
+    "ChooseAssembler": {Unit.FILM: 1},
     "CheckClips": {},
     "Assemble": {Unit.FILM: 1},
     "AssembleLong": {},

@@ -473,7 +473,9 @@ def _assembly(video: Video) -> AssemblyState:
 
 
 def _storyboard(video: Video) -> StoryboardState:
-    filmed = video.film is not None and video.filmed == video.storyboard
+    waits = video.film_to_review
+    delivered = video.film is not None and video.filmed == video.storyboard
+    filmed = waits.storyboard == video.storyboard if waits else delivered
     writer = video.writer or Writer()
     return {
         "by": writer.by,

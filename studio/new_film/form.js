@@ -52,6 +52,7 @@ export const emptyForm = () => ({
   music_fade_in: "",
   music_fade_out: "",
   clip_sound: "",
+  on_warning: "",
   loras: [],
   sent: null, // {key, body}: what was sent without an answer
 });
@@ -120,6 +121,7 @@ export function requestOf(form, engine) {
     "transition",
     "even_out",
     "clip_sound",
+    "on_warning",
   ])
     given(name);
   if (form.transition) given("transition_seconds");
