@@ -90,7 +90,7 @@ def estimated_costs(estimate: VideoEstimate) -> list[tuple[str, str, str]]:
     }
     parts = [(name, amounts.get(name, ""), _usd(part.usd)) for name, part in _parts(estimate)]
     most = [("total, if clips are rendered again", "", _usd(estimate.highest_cost))]
-    again = most if estimate.highest_cost != estimate.cost else []
+    again = [] if estimate.highest_cost in (None, estimate.cost) else most
     return [*parts, ("total", "", _usd(estimate.cost)), *again]
 
 
