@@ -225,7 +225,11 @@ def films(cloud: Cloud) -> None:
         made = api.create(seconds="8", transition="crossfade", max_cost=10)
         cancelled = api.create(seconds="120")
         accepted(api.http.post(f"/videos/{cancelled}/cancel"))
-        spoken = {"topic": "A bee and its flower", "captions": True, "stills": "standard"}
+        spoken = {
+            "topic": "A bee flies to its flower. It drinks there.",
+            "captions": True,
+            "stills": "standard",
+        }
         told = api.create(**spoken, scenes=2, review=["previews"])
         api.until_gate(told)
         for preview in ("narration", "still"):
