@@ -54,8 +54,9 @@ _USES = (f"{_ARTIFACTS}*/uses/", f"{_ARTIFACTS}*/users/")
 _HEIRS = f"{_ARTIFACTS}*/heirs/"
 _VIDEOS = f"output/{VIDEOS}"  # storyboards and deliverables
 _SAMPLES = f"{_ARTIFACTS}*/samples/"  # of voices
-# The user can preview these before the film is made.
-_PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/", f"{_ARTIFACTS}*/clips/")
+# The user can preview these before the film is delivered.
+_CLIPS = f"{_ARTIFACTS}*/clips/"
+_PREVIEWS = (f"{_ARTIFACTS}*/narrations/", f"{_ARTIFACTS}*/stills/", _CLIPS, f"{_ARTIFACTS}*/films/")
 _ENGINE = f"output/{ENGINE}"
 _JOURNAL = f"output/{keys.VIDEO_RECORDS_PREFIX}"
 _WEBHOOKS = f"output/{keys.WEBHOOK_RECORDS_PREFIX}"  # has secrets, so no function reads it
@@ -125,6 +126,7 @@ ACCESS: Mapping[str, Access] = {
         write=(_ARTIFACTS,),
         delete=(_ENGINE, _ARTIFACTS),
     ),
+    "CheckClips": Access(table=_CHANGE, read=(_VIDEOS, _CLIPS), write=(_VIDEOS,), journal=True),
     "Assemble": Access(
         table=_CHANGE,
         read=(_UPLOADS, _VIDEOS, _ARTIFACTS),

@@ -111,6 +111,8 @@ FUNCTIONS: Mapping[str, Spec] = {
         media=True,
         asynchronous=True,
     ),
+    # CheckClips asks S3 for the measures of up to 1,000 clips.
+    "CheckClips": Spec(module="lambdas.tasks.check_clips", settings=PricedSettings, timeout=300),
     # Assemble stores sound on disk, of which a long film has 6 GB with its stems; pictures stay in memory.
     "Assemble": Spec(
         module="lambdas.tasks.assemble",

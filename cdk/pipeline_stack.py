@@ -286,6 +286,7 @@ class PipelineStack(Stack):
                 "DrawClip": ClipEventsSettings(**priced, **event_bus),
                 "RenderClip": RenderClipSettings(**priced, **endpoints, **event_bus),
                 "SettleClip": RenderClipSettings(**priced, **endpoints, **event_bus),
+                "CheckClips": self._priced,
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
                 "Publish": PublishSettings(

@@ -22,7 +22,11 @@ _WORDS = {
 }
 
 _FEW = 4  # most clips listed by number; an endpoint's queue may hold all of them
-_GATES = {"storyboard": "the storyboard is ready", "previews": "voices and stills are ready"}
+_GATES = {
+    "storyboard": "the storyboard is ready",
+    "previews": "voices and stills are ready",
+    "film": "the film is ready, and its quality report warns",
+}
 
 
 def describe(video: Video) -> str:
@@ -64,6 +68,20 @@ def failure_text(video: Video) -> str:
     return f"{', '.join([failure.step, *places])}: {failure.reason}\n{failure.advice}"
 
 
+def tried_again(video: Video) -> str:
+    """Say which clips were rendered once more because they warn, and which of them are better; empty if none
+    was."""
+    tries = video.second_tries
+    if tries is None or not (tries.clips or tries.note):
+        return ""
+    note = [tries.note] if tries.note else []
+    if not tries.clips:
+        return " ".join(note)
+    kept = "" if tries.kept is None else f", {len(tries.kept) or 'none'} of them better"
+    numbers = ", ".join(str(clip + 1) for clip in tries.clips)
+    return " ".join([f"clips rendered again because they warn: {numbers}{kept}.", *note])
+
+
 def estimated_costs(estimate: VideoEstimate) -> list[tuple[str, str, str]]:
     """Return a row for each part of a film and for all of it: its name, its amount, and USD."""
     amounts = {
@@ -71,7 +89,9 @@ def estimated_costs(estimate: VideoEstimate) -> list[tuple[str, str, str]]:
         "assembly": f"{estimate.seconds} s of {estimate.size}, {estimate.fps} fps",
     }
     parts = [(name, amounts.get(name, ""), _usd(part.usd)) for name, part in _parts(estimate)]
-    return [*parts, ("total", "", _usd(estimate.cost))]
+    most = [("total, if clips are rendered again", "", _usd(estimate.highest_cost))]
+    again = [] if estimate.highest_cost in (None, estimate.cost) else most
+    return [*parts, ("total", "", _usd(estimate.cost)), *again]
 
 
 def _parts(estimate: VideoEstimate) -> list[tuple[str, CostPart]]:

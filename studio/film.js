@@ -12,7 +12,7 @@ import { scenesView } from "./film/scenes.js";
 import { ago, cost, duration } from "./format.js";
 import { library } from "./library.js";
 import { poll } from "./polling.js";
-import { STEPS, stageText, stateOf, timeLeft, titleOf } from "./video.js";
+import { STEPS, filmWaits, stageText, stateOf, timeLeft, titleOf } from "./video.js";
 
 const WAITING_MS = 15_000; // for a person
 const ENDED_MS = 600_000; // only another window can change it, and its links end
@@ -37,7 +37,7 @@ class Film extends Component {
   }
 
   #forget() {
-    Object.assign(this, { video: null, fault: null, told: null, clips: null, board: null, manifest: null, events: null, films: null });
+    Object.assign(this, { video: null, fault: null, told: null, clips: null, board: null, manifest: null, events: null, films: null, waiting: null, quality: null });
     this.manifestFault = null;
     this.comparing = false;
     this.read = {};
@@ -95,7 +95,9 @@ class Film extends Component {
         this.#readEvents(signal)),
     ]);
     const reported = finished && this.manifest?.delivered.some(({ variant }) => variant === "quality");
-    await this.#once("quality", reported && `${finished}`, () => this.#readFile("quality", signal));
+    const waits = filmWaits(video) && `review ${video.attempt}`;
+    await this.#once("quality", waits || (reported && `${finished}`), () => this.#readFile("quality", signal));
+    await this.#once("waiting", waits, () => this.#readWaiting(waits));
   }
 
   async #once(name, version, read) {
@@ -110,6 +112,13 @@ class Film extends Component {
     }
   }
 
+  /** The film that waits, as the player shows a finished one. */
+  async #readWaiting(version) {
+    const { video } = this;
+    const [url, thumbnail_url] = await Promise.all(["video", "thumbnail"].map((one) => link(video.id, one, version)));
+    return { ...video, url, thumbnail_url, completed_at: version };
+  }
+
   async #readManifest(signal) {
     const manifest = await this.#readFile("manifest", signal);
     this.manifestFault = null;
@@ -118,7 +127,8 @@ class Film extends Component {
 
   async #readFile(variant, signal) {
     const message = `Its ${variant === "quality" ? "quality report" : variant} can't be loaded.`;
-    const url = await link(this.wanted, variant, this.video.completed_at);
+    const version = filmWaits(this.video) ? `review ${this.video.attempt}` : this.video.completed_at;
+    const url = await link(this.wanted, variant, version);
     const answer = await fetch(url, { signal }).catch((error) => {
       throw error.name === "AbortError" ? error : new ApiError(0, { message });
     });
@@ -168,6 +178,11 @@ class Film extends Component {
         this.#watch();
       },
     });
+  }
+
+  #deliver() {
+    const { id } = this.video;
+    this.#act(() => post(`videos/${id}/approve`, {}, { query: { gate: "film" } }));
   }
 
   #cancel() {
@@ -275,6 +290,7 @@ class Film extends Component {
         </header>
         ${fault ? html`<p class="notice warn" role="status">${fault.message}</p>` : nothing}
         ${state === "waits" ? this.#waitsView(video) : nothing}
+        ${filmWaits(video) ? this.#waitingFilm() : nothing}
         ${state === "open" ? this.#progressView(video) : nothing}
         ${state === "failed" ? this.#failureView(video) : nothing}
         ${video.url ? this.#filmView(video, state) : nothing}
@@ -315,17 +331,34 @@ class Film extends Component {
     return html`<p class="small quiet number">${facts.filter(Boolean).join(" · ")}</p>`;
   }
 
+  /** The finished film, and what its quality report warns of. */
+  #waitingFilm() {
+    return html`
+      ${this.waiting ? html`<studio-player class="player" .film=${this.waiting}></studio-player>` : nothing}
+      ${this.quality ? qualityView(this.quality, (seconds) => this.querySelector("studio-player")?.seek(seconds)) : nothing}`;
+  }
+
   #waitsView(video) {
     const until = video.review.until * 1000;
+    const films = filmWaits(video);
+    const edited = films && video.storyboard && !video.storyboard.filmed;
+    const title = films
+      ? "Watch the film: its quality report warns"
+      : video.review.gate === "storyboard" ? "Read the storyboard" : "Hear the voices, look at the stills";
     return html`
       <section class="notice warn call">
         <div>
-          <h2>${video.review.gate === "storyboard" ? "Read the storyboard" : "Hear the voices, look at the stills"}</h2>
-          <p class="small">Nothing is made until you approve. It waits until
+          <h2>${title}</h2>
+          <p class="small">${films
+            ? "It is not delivered until you approve it."
+            : "Nothing is made until you approve."} It waits until
             ${new Date(until).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}, and waiting costs nothing.</p>
         </div>
         <div class="row">
-          <a class="button primary" href=${`#/films/${video.id}/storyboard`}>Review</a>
+          ${films
+            ? html`${edited ? nothing : mayChange(html`<button class="primary" @click=${() => this.#deliver()}>Deliver it</button>`)}
+                ${_boardLink(video, edited ? "Make the changes" : "Edit scenes")}`
+            : html`<a class="button primary" href=${`#/films/${video.id}/storyboard`}>Review</a>`}
           ${mayChange(html`<button @click=${() => this.#cancel()}>Cancel</button>`)}
         </div>
       </section>`;

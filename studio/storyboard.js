@@ -12,6 +12,7 @@ import { opened, closed, sameDocument } from "./storyboard/document.js";
 import { forgetDraft, keepDraft, keptDraft } from "./storyboard/drafts.js";
 import { StoryboardEditor } from "./storyboard/editor.js";
 import { compare, merged } from "./storyboard/merge.js";
+import { filmWaits } from "./video.js";
 
 const LIVE_MS = 2_000; // while the film is being made
 const IDLE_MS = 15_000; // while it waits: somebody else may change it
@@ -24,6 +25,7 @@ const MAKING = {
   assembling: "It is being put together.",
   publishing: "It is being published.",
 };
+const GATES = { storyboard: "the storyboard", previews: "voices and stills", film: "the film" };
 const NAMES = { voice: "voice", still: "still", clips: "clips" };
 
 class StoryboardScreen extends Component {
@@ -147,7 +149,7 @@ class StoryboardScreen extends Component {
     } else if (!video.storyboard && !before) {
       await this.#explain();
     }
-    if (this.#ended && video.status === "completed" && this.#filmed?.attempt !== video.attempt)
+    if ((video.status === "completed" || filmWaits(video)) && this.#filmed?.attempt !== video.attempt)
       await this.#loadFilmed();
     if (before && before.stage !== video.stage && this.#editable) {
       this.#editor.announce(this.#ended ? `The film is ${video.stage}.` : "The film waits for your approval.");
@@ -195,6 +197,11 @@ class StoryboardScreen extends Component {
     const { attempt, storyboard } = this.#video;
     if (storyboard?.filmed) {
       this.#filmed = { attempt, storyboard: this.#base };
+      return;
+    }
+    if (filmWaits(this.#video)) {
+      // only a delivered film has its storyboard
+      this.#filmed = { attempt, storyboard: null };
       return;
     }
     const answer = await fetch(await link(this.videoId, "storyboard", String(attempt)), { signal: this.signal }).catch(
@@ -432,7 +439,7 @@ class StoryboardScreen extends Component {
 
   async #askApproval() {
     const gate = this.#ended ? null : this.#video.review.gate;
-    const reuse = this.#ended && !this.#filmed?.storyboard;
+    const reuse = (this.#ended || filmWaits(this.#video)) && !this.#filmed?.storyboard;
     const plan = { gate, outcomes: this.#outcomes, price: null, reuse };
     this.#approval = { plan, maxCost: "", error: "", faults: new Map() };
     this.#show("approve");
@@ -540,8 +547,7 @@ class StoryboardScreen extends Component {
 
   #state() {
     const { stage, review } = this.#video;
-    if (stage === "reviewing")
-      return review.gate === "previews" ? "waits for you: voices and stills" : "waits for you: the storyboard";
+    if (stage === "reviewing") return `waits for you: ${GATES[review.gate] ?? "its review"}`;
     return this.#ended ? stage : "being made";
   }
 
@@ -611,10 +617,10 @@ class StoryboardScreen extends Component {
     const { stage, review, storyboard } = this.#video;
     const dirty = this.#dirty;
     const busy = this.#busy !== "";
-    const waits = stage === "reviewing";
+    const waits = stage === "reviewing" && !filmWaits(this.#video);
     // At the second gate what changed is made and shown again, so there is nothing to approve yet.
     const shown = waits && dirty && review.gate === "previews";
-    const changed = dirty || (!waits && (stage !== "completed" || !storyboard.filmed));
+    const changed = dirty || (!waits && ((stage !== "completed" && !filmWaits(this.#video)) || !storyboard.filmed));
     const anew = outcomes.filter((one) => Object.values(one).includes("anew")).length;
     return html`
       <div class="board-bar">
@@ -641,7 +647,7 @@ class StoryboardScreen extends Component {
               ? html`<button type="button" class="primary" ?disabled=${busy} @click=${() => this.#askApproval()}>
               ${review.gate === "previews" ? "Approve the previews" : "Approve the storyboard"} …</button>`
               : html`<button type="button" class="primary" ?disabled=${busy || !changed}
-                @click=${() => this.#askApproval()}>${stage === "completed" ? "Make the changes" : "Make the film"} …</button>`
+                @click=${() => this.#askApproval()}>${stage === "completed" || filmWaits(this.#video) ? "Make the changes" : "Make the film"} …</button>`
         }
       </div>`;
   }

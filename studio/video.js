@@ -11,6 +11,15 @@ export function stateOf({ stage }) {
   return stage === "failed" || stage === "cancelled" ? "failed" : "open";
 }
 
+const WAITS = {
+  storyboard: "The storyboard waits for you",
+  previews: "Voices and stills wait for you",
+  film: "The film waits for you",
+};
+
+/** Whether the film is finished and waits for its review, because its quality report warns. */
+export const filmWaits = ({ stage, review }) => stage === "reviewing" && review.gate === "film";
+
 /** The stages that a film goes through, as steps. */
 export const STEPS = [
   ["planning", "Write"],
@@ -30,7 +39,7 @@ export function stageText(video) {
       if (video.waits_for) return "Waits for the text model";
       return video.storyboard || !clips.length ? "Being written" : "Being planned";
     case "reviewing":
-      return review.gate === "storyboard" ? "The storyboard waits for you" : "Voices and stills wait for you";
+      return WAITS[review.gate] ?? "It waits for you";
     case "preparing": return "Voices and stills are being made";
     case "rendering":
       if (video.queue_position) return `In line for the engine, ${counted(video.queue_position, "clip")} before it`;

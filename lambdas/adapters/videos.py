@@ -247,6 +247,7 @@ class Videos:
             "writer": video.writer and video.writer.model_copy(update={"cost": 0.0}),
             "enhancement": video.enhancement and video.enhancement.model_copy(update={"cost": 0.0}),
             "clips": [],
+            "second_tries": None,
             "assembly": None,
             "spent": video.spent_so_far,
         }

@@ -14,7 +14,15 @@ from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
-from lambdas.domain.video_request import CaptionLook, CaptionStyle, Gate, Lora, OriginKind
+from lambdas.domain.video_request import (
+    CaptionLook,
+    CaptionStyle,
+    Gate,
+    Lora,
+    OnWarning,
+    OriginKind,
+    ScenesGate,
+)
 from lambdas.domain.webhooks import DeliveryState, EventType
 
 # --- errors
@@ -45,9 +53,10 @@ class VideoError(TypedDict):
 
 
 class ReviewState(TypedDict):
-    requested: list[Gate]
+    requested: list[ScenesGate]
     gate: Gate | None
-    """The gate at which the film waits for you."""
+    """The gate at which the film waits for you. `film`: it is finished and not delivered, because checks warn
+    and `on_warning` is `review`; download it and its quality report."""
     until: int | None
     """When the film fails for want of an approval, in seconds since the epoch."""
     approved: list[Gate]
@@ -139,6 +148,18 @@ class WebhookOf(TypedDict):
     event_types: list[EventType]
 
 
+class SecondTriesOf(TypedDict):
+    clips: list[int]
+    """The indexes of the clips that were rendered once more, because they, or a clip that they start from,
+    warn."""
+    kept: list[int] | None
+    """Those whose second try is in the film, because it has fewer warnings; null until that is decided."""
+    cost: float | None
+    """USD of their first tries, part of the video's `cost`; null if unknown."""
+    note: str | None
+    """Why other clips that warn were not rendered again, if there are some."""
+
+
 class CharacterUsed(TypedDict):
     id: str
     name: str
@@ -208,7 +229,11 @@ class VideoObject(TypedDict):
     signed_by: str | None
     """The name in the certificate of the film's content credentials; null if it is not signed."""
     quality_warnings: int | None
-    """How many checks of the latest film's quality report warn; null if there is none."""
+    """How many checks of the quality report warn, of the film that waits for your review or else of the
+    latest one; null if there is none."""
+    on_warning: OnWarning
+    second_tries: SecondTriesOf | None
+    """With `on_warning=retry_once`: what was rendered again, once the clips were checked."""
     draft: bool
     """Whether its engine draws drafts."""
     draft_for: str | None
@@ -289,6 +314,8 @@ class VideoEstimate(TypedDict):
     rendered_fps: int
     cost: float | None
     """USD, by list prices; null if a part has no known cost. On a PC 0."""
+    highest_cost: float | None
+    """USD if every clip warns that may be rendered once more (`on_warning=retry_once`); else `cost`."""
     costs: CostParts
     max_cost: float | None
     """USD; the request's."""

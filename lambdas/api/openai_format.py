@@ -132,7 +132,9 @@ def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None =
         "max_cost": video.max_cost,
         "origin": _origin(request.origin) if request.origin else None,
         "signed_by": video.signed_by,
-        "quality_warnings": video.films[-1].warnings if video.films else None,
+        "quality_warnings": _warnings(video),
+        "on_warning": request.on_warning,
+        "second_tries": _dumped(video.second_tries) if video.second_tries else None,
         "draft": video.draft,
         "draft_for": request.draft_for,
         "fps": request.fps,
@@ -177,6 +179,7 @@ def video_estimate(run: DryRun) -> VideoEstimate:
         "rendered_size": f"{rendered[0]}x{rendered[1]}",
         "rendered_fps": request.rendered_fps or request.fps,
         "cost": None if costs.unknown else costs.known,
+        "highest_cost": None if costs.unknown else expected.highest_cost,
         "costs": {
             "writing": _cost_part(costs.writing),
             "narration": _cost_part(costs.narration),
@@ -443,6 +446,12 @@ def _review(video: Video) -> ReviewState:
     }
 
 
+def _warnings(video: Video) -> int | None:
+    if video.film_to_review is not None:
+        return video.film_to_review.warnings
+    return video.films[-1].warnings if video.films else None
+
+
 def _enhance(video: Video) -> EnhanceState:
     enhancement = video.enhancement
     return {
@@ -468,7 +477,9 @@ def _assembly(video: Video) -> AssemblyState:
 
 
 def _storyboard(video: Video) -> StoryboardState:
-    filmed = video.film is not None and video.filmed == video.storyboard
+    waits = video.film_to_review
+    delivered = video.film is not None and video.filmed == video.storyboard
+    filmed = waits.storyboard == video.storyboard if waits else delivered
     writer = video.writer or Writer()
     return {
         "by": writer.by,
@@ -487,7 +498,10 @@ def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> Any:
     """Return the part with `took`. The storage location is internal, and the film has its warnings."""
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
-    return {**part.model_dump(mode="json", exclude={"artifact", "warnings"}), "took": took}
+    return {
+        **part.model_dump(mode="json", exclude={"artifact", "warnings", "content", "storyboard"}),
+        "took": took,
+    }
 
 
 def _error(video: Video) -> VideoError | None:

@@ -49,9 +49,12 @@ class LinkForm(Query):
 
 
 def film_answer(video: Video, variant: str, attempt: int | None = None) -> Response:
-    """Answer with a link to one of a finished video's files. `attempt`: that made the film; None: the latest.
-    Raises NotReady; VideoNotFound if the video has no such film or file."""
+    """Answer with a link to one of a finished video's files. `attempt`: that made the film; None: the one
+    that waits for its review, else the latest. Raises NotReady; VideoNotFound if the video has no such film
+    or file."""
     wanted = VARIANTS[variant]
+    if attempt is None and (key := _key_to_review(video, variant)) is not None:
+        return link_answer(key, f"{video.id}.{wanted.extension}", wanted.media_type)
     if video.film is None:
         raise NotReady(f"The {variant} is not ready: video {video.id} is {video.stage}.", param="id")
     key = getattr(video, wanted.field) if attempt is None else _key_of(video, variant, attempt)
@@ -59,6 +62,15 @@ def film_answer(video: Video, variant: str, attempt: int | None = None) -> Respo
         raise VideoNotFound(f"Video {video.id} was made without {variant}.", param="variant")
     name = video.id if attempt is None else f"{video.id}-{attempt}"
     return link_answer(key, f"{name}.{wanted.extension}", wanted.media_type)
+
+
+def _key_to_review(video: Video, variant: str) -> str | None:
+    """Return the key of a file of the film that waits for its review; None if it has none yet."""
+    waits, artifact = video.film_to_review, VARIANTS[variant].artifact
+    if waits is None or waits.content is None or artifact is None:
+        return None
+    silent = not (video.request.captions and video.narrations)
+    return None if variant.startswith("captions") and silent else artifact(video.tenant, waits.content)
 
 
 def _key_of(video: Video, variant: str, attempt: int) -> str | None:

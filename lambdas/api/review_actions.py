@@ -1,4 +1,4 @@
-"""Review a film of scenes, while it waits for the user and after it has ended: edit its storyboard,
+"""Review a film, while it waits for the user and after it has ended: edit its storyboard,
 regenerate parts of it, approve, retry.
 
 Each change applies to the record as it was read, so of two concurrent changes the later one sees what the
@@ -13,6 +13,7 @@ from typing import Any
 
 from lambdas.adapters import stores
 from lambdas.adapters.clients import client
+from lambdas.adapters.executions import Machine
 from lambdas.adapters.requests_queue import RequestsQueue
 from lambdas.adapters.shared_objects import uploads
 from lambdas.adapters.storyboards import Storyboards
@@ -23,7 +24,7 @@ from lambdas.domain.engines import deployed
 from lambdas.domain.errors import NotReady, PreconditionFailed, VideoNotFound
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
-from lambdas.domain.video import Video, unchanged_parts
+from lambdas.domain.video import Video, execution_name, unchanged_parts
 from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
 from lambdas.domain.video_request import Gate
 from lambdas.intake.characters import Casting
@@ -48,6 +49,7 @@ class Editing:
         self._inputs = stores.inputs(settings)
         self._storyboards = Storyboards(stores.outputs(settings))
         self._reviews = stores.reviews(settings)
+        self._machine = Machine(client("stepfunctions"), settings.state_machine_arn)
         self._queue = RequestsQueue(client("sqs"), settings.requests_queue_url)
         self._quotas = TenantQuotas(settings)
         self._filter = ContentFilter(settings)
@@ -125,7 +127,8 @@ class Editing:
         """
 
         def act(video: Video) -> Video | None:
-            _check_scenes(video)
+            if video.review is None:  # else a film of one prompt waits, too
+                _check_scenes(video)
             if video.review and video.stage is Stage.REVIEWING:
                 if gate in video.approved:
                     return video  # a repeated approval
@@ -135,7 +138,10 @@ class Editing:
                         param="gate",
                     )
                 _check_match(video, if_match)
-                return self._decide(video, Decision.APPROVED, Stage.PREPARING, **_limit(max_cost))
+                if video.film_to_review and _edited(video):
+                    return self._film_anew(video, **_limit(max_cost))
+                stage = Stage.PUBLISHING if video.film_to_review else Stage.PREPARING
+                return self._decide(video, Decision.APPROVED, stage, **_limit(max_cost))
             if video.closed:
                 _check_match(video, if_match)
                 return self._film_anew(video, **_limit(max_cost))
@@ -198,6 +204,8 @@ class Editing:
         while (video := act(self._videos.get(tenant, video_id))) is None:
             pass
         if video.stage is Stage.QUEUED:
+            if Stage.REVIEWING in (entry.stage for entry in video.history[-2:-1]):
+                self._machine.stop(execution_name(video.id, video.attempt - 1), "the video was changed")
             self._queue.send(video)
         self._reviews.answer(video)
         return video
@@ -226,14 +234,17 @@ class Editing:
 
     def _edit(self, video: Video, before: Storyboard, after: Storyboard, **changes: Any) -> Video | None:
         """Store an edit until it is approved. But what a note asks for is written immediately, and what the
-        second gate shows is made immediately."""
+        second gate shows is made immediately. A film that waits to be delivered is edited like one that has
+        ended, except that it goes on waiting."""
         changes |= {"storyboard": self._storyboards.put(video, after)}
         changes |= unchanged_parts(video, before, after, changes.get("cast"))
         noted = changes.get("rewrite") is not None
-        if video.closed and noted:
+        filmed = video.closed or video.film_to_review is not None
+        if filmed and noted:
             return self._again(video, approved=(), **changes)
-        if video.closed:
-            return self._videos.amend(video, review=None, approved=(), **changes)
+        if filmed:
+            review = None if video.closed else video.review
+            return self._videos.amend(video, review=review, approved=(), **changes)
         if not noted and video.review and video.review.gate is Gate.STORYBOARD:
             return self._videos.amend(video, **changes)
         return self._decide(video, Decision.CHANGED, Stage.PLANNING, **changes)
@@ -247,9 +258,9 @@ class Editing:
         return self._videos.advance_from(video, stage, review=review, **changes)
 
     def _film_anew(self, video: Video, **changes: Any) -> Video | None:
-        """Start a new attempt at a video that has ended, with its current storyboard approved and also, if it
-        ended while waiting for approval, the gate where it waited."""
-        if video.storyboard is None:
+        """Start a new attempt at a video that has ended or waits to be delivered, with its current storyboard
+        approved and also, if it ended while waiting for approval, the gate where it waited."""
+        if video.storyboard is None and video.request.brief is not None:
             raise NotReady(
                 f"There is nothing to approve: video {video.id} is {video.stage} and has no storyboard yet; "
                 "retry it.",
@@ -261,13 +272,17 @@ class Editing:
                 "the current storyboard.",
                 param="id",
             )
-        waited_at = [video.review.gate] if video.review and video.review.decision is None else []
-        approved = _gates(video, Gate.STORYBOARD, *waited_at)
+        ended_waiting = video.closed and video.review and video.review.decision is None
+        waited_at = [video.review.gate] if ended_waiting and video.review else []
+        written = [] if video.storyboard is None else [Gate.STORYBOARD]
+        approved = _gates(video, *written, *waited_at)
         return self._again(video, rewrite=None, approved=approved, **changes)
 
     def _again(self, video: Video, **changes: Any) -> Video | None:
-        """Start a new attempt at a video that has ended; it counts like a new film. Raises QuotaExceeded."""
-        return self._videos.requeue(video, self._quotas.admit_again(video), **changes)
+        """Start a new attempt at a video that has ended, which counts like a new film, or that waits to be
+        delivered. Raises QuotaExceeded."""
+        admission = self._quotas.admit_again(video) if video.closed else None
+        return self._videos.requeue(video, admission, **changes)
 
 
 def _cast(video: Video, casting: Casting, before: Storyboard, after: Storyboard) -> tuple[CastMember, ...]:
@@ -295,8 +310,11 @@ def _gates(video: Video, *more: Gate) -> tuple[Gate, ...]:
 
 
 def _edited(video: Video) -> bool:
-    """Return whether the current storyboard, or a character of it, differs from what was filmed."""
-    return video.storyboard != video.filmed or any(one.scenes is None for one in video.cast)
+    """Return whether the current storyboard, or a character of it, differs from what was filmed: for the film
+    that waits to be delivered, else for the latest one."""
+    waits = video.film_to_review
+    filmed = waits.storyboard if waits else video.filmed
+    return video.storyboard != filmed or any(one.scenes is None for one in video.cast)
 
 
 def _check_scenes(video: Video) -> None:

@@ -20,8 +20,9 @@ from lambdas.domain.planning import clip_lengths
 from lambdas.domain.prices import Makers, Prices, of_work, total
 from lambdas.domain.prompts import system_prompt
 from lambdas.domain.quotas import Demand, amount
+from lambdas.domain.second_tries import MOST
 from lambdas.domain.storyboard_questions import storyboard_question
-from lambdas.domain.video_request import OriginKind, VideoRequest
+from lambdas.domain.video_request import OnWarning, OriginKind, VideoRequest
 
 # Seconds that an engine works on its longest clip, on the first instance type of cdk.json, or the default one
 # (docs/engines.md).
@@ -94,11 +95,18 @@ class Estimate(NamedTuple):
     costs: Costs
     took: float | None
     why: str | None
+    again: int = 0  # clips that may be rendered once more, because they warn
+
+    @property
+    def highest_cost(self) -> float:
+        """USD of the parts whose cost is known, if every clip is rendered once more that may be."""
+        again = (self.costs.clips.usd or 0.0) * self.again / self.clips if self.again else 0.0
+        return total([self.costs.known, again]) or 0.0
 
     @property
     def demand(self) -> Demand:
-        """What the film asks of its tenant's quotas. What is unknown counts nothing."""
-        return Demand(self.clips, amount(self.costs.known))
+        """What the film asks of its tenant's quotas at most. What is unknown counts nothing."""
+        return Demand(self.clips + self.again, amount(self.highest_cost))
 
 
 def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int = 0) -> Estimate:
@@ -124,7 +132,8 @@ def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int
         side_by_side = _DRAWN_AT_ONCE if engine.renderer is Renderer.FUNCTION and not engine.chained else 1
         at_once = min(side_by_side, max(1, rendered))
         took = rendering / at_once + joining + _OTHER_SECONDS + (0 if done else _preparing(request))
-    return Estimate(rendered, costs, took, None if took is not None else _no_time(engine))
+    again = min(rendered, MOST) if request.on_warning is OnWarning.RETRY_ONCE else 0
+    return Estimate(rendered, costs, took, None if took is not None else _no_time(engine), again)
 
 
 def check_cost(request: VideoRequest, estimate: Estimate) -> None:

@@ -43,6 +43,13 @@ class Picture(Document):
     uploaded: bool = False
 
 
+class Try(Document):
+    """A clip as it was rendered from another seed."""
+
+    seed: int
+    key_hash: str
+
+
 class Clip(Document):
     """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them. Both
     count frames of the engine's rate."""
@@ -60,6 +67,8 @@ class Clip(Document):
     sound: bool = False  # it may have sound of its own
     sound_of: Footage | None = None  # what it sounds like, if it has none of its own
     heard: list[Heard] | None = None  # speech during its `frames`; None: the engine takes no sound
+    other_try: Try | None = None  # the first one, until `chosen`; then the one that is not in the film
+    chosen: bool = False  # the better of two tries, which is not tried again
 
     @property
     def film_frames(self) -> int:

@@ -6,10 +6,11 @@ says where it comes from, and each check what it can't see (docs/quality.md).
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 from typing import Final, Literal
 
 from pydantic import Field
@@ -375,6 +376,13 @@ def report(
         checks=checks,
         clips=film.values(),
     )
+
+
+def warnings_by_clip(plan: FilmPlan, clips: Sequence[ClipMeasures | None]) -> Counter[int]:
+    """Return how many warnings each clip has: by itself, and beside other clips. `clips`: as for `report`."""
+    film = _Film(plan, clips)
+    found = chain(film.of_clips(), film.of_joins(), film.of_duplicates())
+    return Counter(finding.clip for _, finding in found if finding.clip is not None)
 
 
 def _check(name: CheckName, found: list[Finding], left_out: tuple[bool, str] | None) -> Check:

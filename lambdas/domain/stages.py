@@ -26,12 +26,15 @@ NEXT: dict[Stage, frozenset[Stage]] = {
         {Stage.PLANNING, Stage.REVIEWING, Stage.PREPARING, Stage.RENDERING, Stage.QUEUED}
     )
     | _ENDS,
-    # After the first gate the film continues with voices and stills, after the second with clips; from either
-    # it may return to planning to be rewritten.
-    Stage.REVIEWING: frozenset({Stage.REVIEWING, Stage.PLANNING, Stage.PREPARING, Stage.QUEUED}) | _ENDS,
+    # After the first gate the film continues with voices and stills, after the second with clips, after the
+    # last with its delivery; from each it may return to planning to be rewritten.
+    Stage.REVIEWING: frozenset(
+        {Stage.REVIEWING, Stage.PLANNING, Stage.PREPARING, Stage.PUBLISHING, Stage.QUEUED}
+    )
+    | _ENDS,
     Stage.PREPARING: frozenset({Stage.PREPARING, Stage.REVIEWING, Stage.RENDERING, Stage.QUEUED}) | _ENDS,
     Stage.RENDERING: frozenset({Stage.RENDERING, Stage.ASSEMBLING, Stage.QUEUED}) | _ENDS,
-    Stage.ASSEMBLING: frozenset({Stage.ASSEMBLING, Stage.PUBLISHING, Stage.QUEUED}) | _ENDS,
+    Stage.ASSEMBLING: frozenset({Stage.ASSEMBLING, Stage.REVIEWING, Stage.PUBLISHING, Stage.QUEUED}) | _ENDS,
     Stage.PUBLISHING: frozenset({Stage.PUBLISHING, Stage.COMPLETED, Stage.QUEUED}) | _ENDS,
     Stage.COMPLETED: frozenset({Stage.QUEUED}),
     Stage.FAILED: frozenset({Stage.QUEUED}),

@@ -22,13 +22,15 @@ from lambdas.domain.video_parts import (
     PartProgress,
     Review,
     Rewrite,
+    SecondTries,
     StageEntry,
     Writer,
 )
-from lambdas.domain.video_request import Gate, Tenant, VideoRequest
+from lambdas.domain.video_request import Gate, OnWarning, Tenant, VideoRequest
 
 VIDEO_ID = "video_[0-9a-f]{32}"  # see video_id
 TEXT_MODEL = "text_model"  # what a video waits for while the text model writes
+_AT_GATE = {Gate.STORYBOARD: 2, Gate.PREVIEWS: 4, Gate.FILM: 97}  # percent
 
 
 class Source(Document):
@@ -65,6 +67,7 @@ class Video(Document):
     narrations: list[PartProgress] = []  # of the scenes that have one, in order; likewise the stills
     stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
+    second_tries: SecondTries | None = None  # set when the clips were checked: see OnWarning.RETRY_ONCE
     # The version of the record that asked for each narration, still and clip: see lambdas.adapters.videos.
     generations: dict[str, list[int]] = {}
     build: str | None = None  # the build that assembles the film, if a function's time is too short
@@ -114,7 +117,7 @@ class Video(Document):
             case Stage.PREPARING:
                 return 3
             case Stage.REVIEWING:
-                return 4 if self.review and self.review.gate is Gate.PREVIEWS else 2
+                return _AT_GATE[self.review.gate] if self.review else 2
             case Stage.RENDERING:
                 return 5 + (85 * done // len(self.clips) if self.clips else 0)
             case Stage.ASSEMBLING:
@@ -153,9 +156,10 @@ class Video(Document):
         return total(costs) if costs else None
 
     def _costs(self, parts: Sequence[PartProgress | ClipProgress]) -> list[float | None]:
-        once: list[Enhancement | Writer | AssemblyProgress | Description | None] = [
+        once: list[Enhancement | Writer | SecondTries | AssemblyProgress | Description | None] = [
             self.enhancement,
             self.writer,
+            self.second_tries,
             self.assembly,
             *(one.described for one in self.cast),
         ]
@@ -198,9 +202,21 @@ class Video(Document):
         return max([self.updated_ms, *(part.finished_ms or 0 for part in parts)])
 
     @property
+    def film_to_review(self) -> AssemblyProgress | None:
+        """The film that waits for the user before it is delivered."""
+        waits = self.stage is Stage.REVIEWING and self.review is not None and self.review.gate is Gate.FILM
+        return self.assembly if waits else None
+
+    @property
+    def awaits_review(self) -> bool:
+        """Whether its film, once assembled, waits for the user before it is delivered."""
+        warns = self.assembly is not None and bool(self.assembly.warnings)
+        return warns and self.request.on_warning is OnWarning.REVIEW and Gate.FILM not in self.approved
+
+    @property
     def gates(self) -> list[Gate]:
-        """The gates at which it still has to wait, in order."""
-        return [gate for gate in Gate if gate in self.request.review and gate not in self.approved]
+        """The gates of the request at which it still has to wait, in order."""
+        return [gate for gate in self.request.review if gate not in self.approved]
 
     @property
     def seed(self) -> int:

@@ -109,12 +109,23 @@ class Enhancement(Document):
     cost: float | None = None  # USD
 
 
+class SecondTries(Document):
+    """The clips that were rendered once more because they, or a clip that they start from, warn."""
+
+    clips: tuple[int, ...] = ()
+    kept: tuple[int, ...] | None = None  # whose second try is in the film; None: not decided yet
+    cost: float | None = 0.0  # USD of their first tries in this attempt
+    note: str | None = None  # why a clip that warns was not rendered again
+
+
 class AssemblyProgress(Document):
     """The latest assembly of the film from its clips."""
 
     reused: bool = False
     cost: float | None = None  # USD; 0 if reused
     warnings: int | None = None  # how many checks of the quality report warn
+    content: str | None = None  # SHA-256 in the names of the film and of its report, pictures and captions
+    storyboard: str | None = None  # SHA-256 of the storyboard that it was made from
     started_ms: int
     finished_ms: int
 

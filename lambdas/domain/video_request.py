@@ -147,10 +147,23 @@ class CaptionLook(Document):
 
 
 class Gate(StrEnum):
-    """A point at which a film of several scenes waits for the user's approval."""
+    """A point at which a film waits for the user's approval."""
 
     STORYBOARD = "storyboard"  # before voices and stills
     PREVIEWS = "previews"  # after voices and stills, before clips
+    FILM = "film"  # before it is delivered: see OnWarning.REVIEW
+
+
+ScenesGate = Literal[Gate.STORYBOARD, Gate.PREVIEWS]
+"""A gate at which a film of several scenes waits if the request says so."""
+
+
+class OnWarning(StrEnum):
+    """What happens if the quality report warns."""
+
+    KEEP = "keep"  # the film is delivered with its report
+    RETRY_ONCE = "retry_once"  # clips that warn are rendered once more, and the better try is in the film
+    REVIEW = "review"  # the film waits at Gate.FILM
 
 
 class Stills(Document):
@@ -221,7 +234,8 @@ class VideoRequest(Document):
     caption_style: CaptionStyle = CaptionStyle.PLAIN
     caption_look: CaptionLook = CaptionLook()
     stills: Stills | None = None
-    review: tuple[Gate, ...] = ()
+    review: tuple[ScenesGate, ...] = ()
+    on_warning: OnWarning = OnWarning.KEEP
     transition: TransitionKind = TransitionKind.NONE
     transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)
     even_out: bool = False  # smooth jumps of brightness and colour where one clip starts from another

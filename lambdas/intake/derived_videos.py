@@ -51,6 +51,7 @@ OF_FILE = (
     "clip_sound",
     "stems",
     "fragmented",
+    "on_warning",
 )
 
 

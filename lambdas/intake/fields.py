@@ -28,10 +28,11 @@ from lambdas.domain.video_request import (
     WIDEST_OUTLINE,
     CaptionPosition,
     CaptionStyle,
-    Gate,
     Lora,
     NarrationFit,
+    OnWarning,
     SampleRate,
+    ScenesGate,
     StillQuality,
     VoiceEngine,
 )
@@ -77,10 +78,10 @@ def _listed(value: Any) -> Any:
     return [name.strip() for name in value.split(",")]
 
 
-def _in_order(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+def _in_order(gates: tuple[ScenesGate, ...]) -> tuple[ScenesGate, ...]:
     if len(set(gates)) < len(gates):
         raise ValueError("duplicate gate")
-    return tuple(gate for gate in Gate if gate in gates)
+    return tuple(gate for gate in get_args(ScenesGate) if gate in gates)
 
 
 def _known_once(types: tuple[EventType, ...]) -> tuple[EventType, ...]:
@@ -104,7 +105,7 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGE
 _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
-_Gates = Annotated[tuple[Gate, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
+_Gates = Annotated[tuple[ScenesGate, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
 EventTypes = Annotated[
     tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_once)
 ]
@@ -253,8 +254,8 @@ class Fields(Document):
     uses `input_reference`, if you send it."""
     review: _Gates = Field(
         default=(),
-        description=f"a list of {', '.join(Gate)}, each at most once; in a form, its JSON text or the names "
-        "separated by commas",
+        description=f"a list of {', '.join(get_args(ScenesGate))}, each at most once; in a form, its JSON "
+        "text or the names separated by commas",
     )
     """With `topic` or `storyboard`: where the film waits for you."""
     text_model: str | None = Field(
@@ -416,6 +417,10 @@ class Fields(Document):
     before its clips are rendered."""
     fragmented: bool = Field(default=False, description="true or false")
     """Deliver the film as a fragmented MP4."""
+    on_warning: OnWarning = Field(default=OnWarning.KEEP, description=_one_of_names(OnWarning))
+    """What happens if the quality report warns: the film is delivered as it is; the clips that warn are
+    rendered once more, and the better try is in the film; or the film waits for your review before it is
+    delivered."""
     max_cost: MaxCost | None = Field(default=None, description=MAX_COST)
     """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
     prices; on a PC everything costs 0."""

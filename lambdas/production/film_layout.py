@@ -12,8 +12,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
@@ -43,6 +41,7 @@ from lambdas.media.source import BytesSource, FileSource, Source
 from lambdas.media.stems import pack
 from lambdas.production.captions_fonts import captions_fonts
 from lambdas.production.film_music import bed
+from lambdas.production.measures import clip_measures, sound_measures
 
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
@@ -314,23 +313,6 @@ def forget_broken_clip(plan: FilmPlan, outputs: Objects, error: ClipUnreadable) 
     """Delete the broken clip, which the next attempt would otherwise reuse."""
     if error.clip is not None:
         outputs.delete(keys.clip(plan.tenant, plan.clips[error.clip].key_hash))
-
-
-def clip_measures(source: ObjectSource) -> ClipMeasures | None:
-    """Return what is stored of a clip; None if a version made it that did not measure, or measured
-    otherwise."""
-    try:
-        return ClipMeasures.model_validate_json(source.measures or "")
-    except ValidationError:
-        return None
-
-
-def sound_measures(source: ObjectSource) -> SoundMeasures | None:
-    """Return what is stored of a film's sound; None as for `clip_measures`."""
-    try:
-        return SoundMeasures.model_validate_json(source.measures or "")
-    except ValidationError:
-        return None
 
 
 def quality_report(

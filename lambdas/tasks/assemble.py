@@ -40,6 +40,7 @@ class FilmMade(Document):
 
     film: str  # key in the output bucket
     reused: bool
+    review: bool  # whether it waits for the user before it is delivered
 
 
 @task
@@ -67,7 +68,7 @@ def assemble(
     ClipUnreadable, ClipsDiffer with a clip's index.
     """
     started_ms = now_ms()
-    videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0, assembly=None)
+    video = videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0, assembly=None)
     plan = load_plan(outputs, tenant, video_id)
     film = keys.film(tenant, film_hash(plan))
     parts = artifacts(outputs, tenant, video_id, videos)
@@ -79,11 +80,17 @@ def assemble(
     finished_ms = now_ms()
     cost = 0.0 if reused else of_time(usd_per_second, started_ms, finished_ms)
     done = AssemblyProgress(
-        reused=reused, cost=cost, warnings=report.warnings, started_ms=started_ms, finished_ms=finished_ms
+        reused=reused,
+        cost=cost,
+        warnings=report.warnings,
+        content=film_hash(plan),
+        storyboard=video.storyboard,
+        started_ms=started_ms,
+        finished_ms=finished_ms,
     )
-    videos.advance(tenant, video_id, Stage.ASSEMBLING, assembly=done)
+    video = videos.advance(tenant, video_id, Stage.ASSEMBLING, assembly=done)
     logger.info("film reused" if reused else "film assembled", extra={"film": film})
-    return FilmMade(film=film, reused=reused)
+    return FilmMade(film=film, reused=reused, review=video.awaits_review)
 
 
 def _make(

@@ -13,11 +13,10 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel
 from lambdas.adapters.videos import Videos
-from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.beat_cuts import BEATS_NOTE, beats_note, on_beats
 from lambdas.domain.characters import CastMember
-from lambdas.domain.documents import Document, fingerprint
-from lambdas.domain.engines import Engine, Renderer, deployed
+from lambdas.domain.documents import fingerprint
+from lambdas.domain.engines import Engine, deployed
 from lambdas.domain.errors import TextModelFailed, TextModelUnavailable
 from lambdas.domain.film_plan import FilmPlan, Scene
 from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
@@ -26,6 +25,8 @@ from lambdas.domain.prices import Prices, total
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import TEXT_MODEL, Video
 from lambdas.domain.video_parts import ClipProgress, Enhancement
+from lambdas.domain.video_request import OnWarning
+from lambdas.production.clips_to_make import ClipsToMake, clips_to_make
 from lambdas.production.cost_limit import check_plan
 from lambdas.production.enhancement import enhance
 from lambdas.production.plans import find_plan, source_plan, store_plan
@@ -34,35 +35,10 @@ from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PlanSettings
 from lambdas.telemetry import logger
 
-# Clips of a scene that don't start from each other: as many at once as a map allows. The setting `at_once`
-# lowers it.
-SIDE_BY_SIDE = 40
 # No question is asked later than this: the longest answer (420 s) ends within the function's 900 s.
 _ASKING_SECONDS = 400
 _A_BEAT = 2  # seconds by which a cut may come later, at most
 _PLAIN_CAPTIONS = "The captions are plain"
-
-
-class PlannedClip(Document):
-    index: int
-    scene: int
-    renderer: Renderer
-
-
-class PlannedScene(Document):
-    """A scene and the scenes that continue it, whose clips are made after its own."""
-
-    concurrency: int  # clips that may be made at once
-    clips: list[PlannedClip]
-
-
-class Plan(Document):
-    """What the state machine needs from a film's plan."""
-
-    tenant: str
-    video_id: str
-    scenes: list[PlannedScene]
-    assembler: Assembler
 
 
 @task
@@ -92,7 +68,7 @@ def plan(
     model: TextModel,
     workflow: str,
     prices: Prices,
-) -> Plan:
+) -> ClipsToMake:
     """Plan a video once. A stored plan is reused, so that a later attempt makes the same clips and the text
     model isn't asked twice, unless the storyboard, a voice, a still or the engine has changed since.
     `uploads` hold the music, and `workflow` is the setting of that name.
@@ -128,7 +104,7 @@ def plan(
         cast=_placed(video.cast, plan),
         notes=_noted(video, plan),
     )
-    return _summary(plan)
+    return clips_to_make(plan, check=video.request.on_warning is OnWarning.RETRY_ONCE)
 
 
 def _cut(
@@ -220,21 +196,3 @@ def _all_enhanced(
                 note = f"{error.message}. {error.advice}"
         made.append(Enhancement(prompt=idea.plain, note=note, cost=0.0))
     return made
-
-
-def _summary(plan: FilmPlan) -> Plan:
-    scenes: list[PlannedScene] = []
-    for scene in plan.scenes:
-        clips = [
-            PlannedClip(
-                index=clip.index,
-                scene=scene.index,
-                renderer=Renderer.FUNCTION if clip.is_footage else plan.renderer,
-            )
-            for clip in scene.clips
-        ]
-        if scene.clips[0].starts_from is not None:
-            scenes[-1] = PlannedScene(concurrency=1, clips=[*scenes[-1].clips, *clips])
-        else:
-            scenes.append(PlannedScene(concurrency=1 if scene.chained else SIDE_BY_SIDE, clips=clips))
-    return Plan(tenant=plan.tenant, video_id=plan.video_id, scenes=scenes, assembler=assembler_for(plan))

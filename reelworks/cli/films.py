@@ -231,6 +231,13 @@ def make(
     review_at: Annotated[
         list[Gate] | None, typer.Option(help="Wait for your review only at this gate. Can be repeated.")
     ] = None,
+    on_warning: Annotated[
+        str | None,
+        typer.Option(
+            help="If the quality report warns: keep (deliver the film), retry_once (render clips that warn "
+            "again, and keep the better try) or review (wait for you before it is delivered). Default: keep."
+        ),
+    ] = None,
     max_cost: MaxCost = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what the film would take and cost. Nothing is made.")
@@ -298,6 +305,7 @@ def make(
         "caption_outline": caption_outline,
         "caption_outline_width": caption_outline_width,
         "caption_font": None if font_file else caption_font,
+        "on_warning": on_warning,
         "max_cost": max_cost,
         "review": list(Gate) if review_all else review_at or None,
     }

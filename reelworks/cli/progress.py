@@ -21,7 +21,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lambdas.domain.control_characters import visible
-from reelworks.video_words import describe, estimated_costs, failure_text
+from reelworks.video_words import describe, estimated_costs, failure_text, tried_again
 
 if TYPE_CHECKING:
     from reelworks.client.models import (
@@ -154,6 +154,8 @@ def film_lines(video: Video) -> list[str]:
         lines.append(f"generated: {len(parts) - reused} of {len(parts)} voices, stills and clips")
     if cost := money(video.cost):
         lines.append(f"cost: {cost}")
+    if again := tried_again(video):
+        lines.append(again)
     if count := video.quality_warnings:
         checks = "1 quality check warns" if count == 1 else f"{count} quality checks warn"
         lines.append(f"{checks}: reel show {video.id} --quality")
@@ -214,6 +216,8 @@ def details(video: Video) -> list[tuple[str, str]]:
     rows += [(f"time {stage}", f"{seconds} s") for stage, seconds in stage_seconds(video).items()]
     if cost := money(video.cost):
         rows.append(("cost", cost))
+    if again := tried_again(video):
+        rows.append(("second tries", again))
     if video.quality_warnings:
         rows.append(("quality", f"{video.quality_warnings} warn: reel show {video.id} --quality"))
     if video.status == "failed":
@@ -255,6 +259,8 @@ def waiting_lines(video: Video) -> list[str]:
         f"The film waits for your review until {_until(video)} and costs nothing meanwhile. Continue with:"
     ]
     lines.append(f"  reel approve {id_}")
+    if video.review.gate == "film" and not video.storyboard:
+        return lines  # a film of one prompt
     lines.append(f"  reel storyboard edit {id_}")
     lines.append(f'  reel regenerate {id_} 1 text --note "…"')
     if video.review.gate == "previews":

@@ -19,14 +19,22 @@ _SHOWN = 8  # findings of a check
 
 
 def show_quality(client: "Client", video_id: str, *, as_json: bool) -> None:
-    """Print the report of a video's latest film. Raises ApiError if it has none."""
+    """Print the report of the film that waits for its review, or of the latest one. Raises ApiError if there
+    is none."""
+    report = fetch_quality(client, video_id)
+    print_json(report) if as_json else print_quality(report)
+
+
+def fetch_quality(client: "Client", video_id: str) -> dict[str, Any]:
+    """Return the report that `show_quality` shows."""
     with TemporaryDirectory() as folder:
         file = Path(folder, "quality.json")
         client.download(video_id, file, variant="quality")
         report: dict[str, Any] = json.loads(file.read_bytes())
-    if as_json:
-        print_json(report)
-        return
+    return report
+
+
+def print_quality(report: dict[str, Any]) -> None:
     table = Table("", "Check", "Found", "Allowed", show_lines=True)
     for check in report["checks"]:
         cells = (check["name"], _found(check), f"{check['allows']} ({check['source']})")

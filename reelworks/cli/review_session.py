@@ -18,6 +18,7 @@ import typer
 from rich.markup import escape
 
 from reelworks.cli import progress
+from reelworks.cli.quality import fetch_quality, print_quality
 from reelworks.cli.terminal import err, fail, interactive, out, print_json, said
 from reelworks.video_words import describe
 
@@ -31,13 +32,18 @@ def at_gate(client: Client, video: Video, *, as_json: bool) -> bool:
     film continues; otherwise it is left waiting."""
     while True:
         previews = fetch_previews(client, video) if video.review.gate == "previews" else []
+        shown = _film_to_review(client, video) if video.review.gate == "film" else {}
         if as_json:
-            print_json({**video.to_dict(), "previews": previews})
+            print_json({**video.to_dict(), "previews": previews, **shown})
             return False
-        storyboard, etag = client.storyboard(video.id)
-        if previews:
+        # A film of one prompt has no storyboard.
+        storyboard, etag = client.storyboard(video.id) if video.storyboard else (None, None)
+        if shown:
+            print_quality(shown["quality"])
+            out.print(f"film: {escape(shown['path'])}", soft_wrap=True)
+        elif previews and storyboard:
             show_previews(storyboard, previews)
-        else:
+        elif storyboard:
             show_storyboard(storyboard)
         if video.storyboard and (
             note := video.storyboard.note
@@ -60,20 +66,35 @@ def at_gate(client: Client, video: Video, *, as_json: bool) -> bool:
             return True
 
 
+_QUESTION = "[a]pprove, [e]dit the storyboard, or [s]top and leave it waiting"
+_QUESTION_OF_PROMPT = "[a]pprove, or [s]top and leave it waiting"
+
+
 def _asked(video: Video) -> Literal["approve", "edit", "stop"]:
     out.print(f"{escape(describe(video)).capitalize()}.")
     while True:
         try:
-            answer = str(typer.prompt("[a]pprove, [e]dit the storyboard, or [s]top and leave it waiting"))
+            answer = str(typer.prompt(_QUESTION if video.storyboard else _QUESTION_OF_PROMPT))
         except typer.Abort:  # Ctrl-C or the end of the input
             return "stop"
-        for choice in ("approve", "edit", "stop"):
+        for choice in ("approve", "edit", "stop") if video.storyboard else ("approve", "stop"):
             if answer.strip() and choice.startswith(answer.strip().lower()):
                 return choice
 
 
 def _leave(video: Video) -> None:
     out.print("\n".join(progress.waiting_lines(video)), soft_wrap=True)
+
+
+def _film_to_review(client: Client, video: Video) -> dict[str, Any]:
+    """Download a film that waits to be delivered. Return its path and its quality report."""
+    path = Path("films") / video.id / "review.mp4"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        client.download(video.id, path)
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}")
+    return {"path": str(path.resolve()), "quality": fetch_quality(client, video.id)}
 
 
 def fetch_previews(client: Client, video: Video, folder: Path | None = None) -> list[dict[str, Any]]:

@@ -303,8 +303,8 @@ class Calls:
         max_cost: float | None = None,
     ) -> Flow[Video]:
         """Approve a film that waits for its user, or re-render an edited film that has ended. `gate`
-        (storyboard or previews) and `etag` name what was reviewed; nothing else is approved. `max_cost`: USD
-        that all attempts may cost from now on; None: as before."""
+        (storyboard, previews or film) and `etag` name what was reviewed; nothing else is approved.
+        `max_cost`: USD that all attempts may cost from now on; None: as before."""
         return (
             yield from self._api.call(
                 Video,

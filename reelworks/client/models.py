@@ -28,9 +28,11 @@ FpsMode: TypeAlias = Literal["repeat", "blend"] | str
 
 Framing: TypeAlias = Literal["cover", "contain", "blur"] | str
 
-Gate: TypeAlias = Literal["storyboard", "previews"] | str
+Gate: TypeAlias = Literal["storyboard", "previews", "film"] | str
 
 NarrationFit: TypeAlias = Literal["extend", "faster", "refuse"] | str
+
+OnWarning: TypeAlias = Literal["keep", "retry_once", "review"] | str
 
 OriginKind: TypeAlias = Literal["remix", "edit", "extend"] | str
 
@@ -656,9 +658,10 @@ class RecentFailures(Document):
 
 
 class ReviewState(Document):
-    requested: list[Gate] = []
+    requested: list[Literal["storyboard", "previews"] | str] = []
     gate: Gate | None = None
-    """The gate at which the film waits for you."""
+    """The gate at which the film waits for you. `film`: it is finished and not delivered, because checks
+    warn and `on_warning` is `review`; download it and its quality report."""
     until: int | None = None
     """When the film fails for want of an approval, in seconds since the epoch."""
     approved: list[Gate] = []
@@ -700,6 +703,19 @@ class ScenePart(Document):
     state: ClipState = ALWAYS
     by: str | None = None
     """The voice or the image model."""
+
+
+class SecondTriesOf(Document):
+    clips: list[int] = []
+    """The indexes of the clips that were rendered once more, because they, or a clip that they start
+    from, warn."""
+    kept: list[int] | None = []
+    """Those whose second try is in the film, because it has fewer warnings; null until that is
+    decided."""
+    cost: float | None = None
+    """USD of their first tries, part of the video's `cost`; null if unknown."""
+    note: str | None = None
+    """Why other clips that warn were not rendered again, if there are some."""
 
 
 class Spend(Document):
@@ -848,6 +864,8 @@ class VideoEstimate(Document):
     rendered_fps: int = ALWAYS
     cost: float | None = None
     """USD, by list prices; null if a part has no known cost. On a PC 0."""
+    highest_cost: float | None = None
+    """USD if every clip warns that may be rendered once more (`on_warning=retry_once`); else `cost`."""
     costs: CostParts = ALWAYS
     max_cost: float | None = None
     """USD; the request's."""
@@ -919,7 +937,11 @@ class Video(Document):
     signed_by: str | None = None
     """The name in the certificate of the film's content credentials; null if it is not signed."""
     quality_warnings: int | None = None
-    """How many checks of the latest film's quality report warn; null if there is none."""
+    """How many checks of the quality report warn, of the film that waits for your review or else of the
+    latest one; null if there is none."""
+    on_warning: OnWarning = ALWAYS
+    second_tries: SecondTriesOf | None = None
+    """With `on_warning=retry_once`: what was rendered again, once the clips were checked."""
     draft: bool = ALWAYS
     """Whether its engine draws drafts."""
     draft_for: str | None = None
@@ -1126,7 +1148,7 @@ class CreateFields(TypedDict, total=False):
     """With `topic` or `storyboard`: each scene's first picture, drawn by an image model; not with engines
     that take no image. By default `standard` if the engine needs an image, otherwise `none`. The first
     scene uses `input_reference`, if you send it. Must be one of none, standard, premium."""
-    review: Sequence[Gate] | None
+    review: Sequence[Literal["storyboard", "previews"] | str] | None
     """With `topic` or `storyboard`: where the film waits for you. Must be a list of storyboard, previews,
     each at most once; in a form, its JSON text or the names separated by commas."""
     text_model: str | None
@@ -1224,6 +1246,10 @@ class CreateFields(TypedDict, total=False):
     film fails before its clips are rendered. Must be one of extend, faster, refuse."""
     fragmented: bool | None
     """Deliver the film as a fragmented MP4. Must be true or false."""
+    on_warning: OnWarning | None
+    """What happens if the quality report warns: the film is delivered as it is; the clips that warn are
+    rendered once more, and the better try is in the film; or the film waits for your review before it is
+    delivered. Must be one of keep, retry_once, review."""
     max_cost: float | None
     """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
     prices; on a PC everything costs 0. Must be a number of USD above 0, at most 1,000,000."""

@@ -4,6 +4,7 @@ Each call looks the API up anew, because the PC's cloud may be started and stopp
 tool that waits does so for a bounded time and reports progress; the film goes on, whoever waits.
 """
 
+import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -71,6 +72,13 @@ ClipSound = Annotated[
     Field(
         description="The clips' own sound, if the engine gives some: as loud as speech, lowered during "
         "speech (the default), or left out."
+    ),
+]
+OnWarning = Annotated[
+    Literal["keep", "retry_once", "review"] | None,
+    Field(
+        description="If the film's quality report warns: keep it (the default), render clips that warn once "
+        "more and keep the better try, or wait for approval before it is delivered."
     ),
 ]
 MaxCost = Annotated[
@@ -182,6 +190,7 @@ async def make_film(
     size: Size = None,
     aspect: Aspect = None,
     clip_sound: ClipSound = None,
+    on_warning: OnWarning = None,
     max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
 ) -> str:
@@ -196,6 +205,7 @@ async def make_film(
             size=size,
             aspect=aspect,
             clip_sound=clip_sound,
+            on_warning=on_warning,
             max_cost=max_cost,
         )
         return words.film(await _waited(api, video.id, ctx, wait_seconds))
@@ -217,6 +227,7 @@ async def plan_film(
     size: Size = None,
     aspect: Aspect = None,
     clip_sound: ClipSound = None,
+    on_warning: OnWarning = None,
     max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
 ) -> str:
@@ -236,6 +247,7 @@ async def plan_film(
         "size": size,
         "aspect": aspect,
         "clip_sound": clip_sound,
+        "on_warning": on_warning,
         "max_cost": max_cost,
         "review": ["storyboard", "previews"],
     }
@@ -312,7 +324,7 @@ async def approve_film(
     ctx: _Context,
     video_id: VideoId,
     gate: Annotated[
-        Literal["storyboard", "previews"] | None,
+        Literal["storyboard", "previews", "film"] | None,
         Field(description="The gate that it waits at. None: film the edits of a film that has ended."),
     ] = None,
     max_cost: MaxCost = None,
@@ -320,13 +332,26 @@ async def approve_film(
 ) -> str:
     """Let a film go on. gate=storyboard: voices and stills are made, which costs a little. gate=previews:
     the clips are rendered and the film is finished, which costs most of a film: what its clips cost
-    (estimate_film); nothing on the user's own PC. Ask the user first. max_cost replaces the film's."""
+    (estimate_film); nothing on the user's own PC. gate=film: a film whose quality report warns is delivered
+    as it is, which costs nothing; if it was edited, what changed is made again. Ask the user first. max_cost
+    replaces the film's."""
     async with _api() as api:
         video = await api.status(video_id)
         if video.stage == "reviewing" and gate is None:
             raise ToolError(f"gate is required: the film waits at gate {video.review.gate}.")
         await api.approve(video_id, gate=gate, max_cost=max_cost)
         return words.film(await _waited(api, video_id, ctx, wait_seconds))
+
+
+@_tool(_READS)
+async def look_at_quality(video_id: VideoId) -> str:
+    """Look at what the quality report says of a finished film, or of one that waits at gate film: which
+    checks warn, and where. Costs nothing."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "quality.json"
+        async with _api() as api:
+            await api.download(video_id, path, variant="quality")
+        return words.quality(json.loads(await anyio.Path(path).read_bytes()))
 
 
 @_tool(_READS)

@@ -1,17 +1,23 @@
 """Films, storyboards and engines, as an assistant reads them. Scenes and clips count from 1."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from lambdas.domain.control_characters import visible
 from reelworks.client import ApiError, Storyboard, Video, VideoEstimate
 from reelworks.client.models import Model, Prompts
-from reelworks.video_words import describe, estimated_costs, estimated_lines, failure_text
+from reelworks.video_words import describe, estimated_costs, estimated_lines, failure_text, tried_again
+
+_MOST_FOUND = 8  # findings of a check
 
 _NEXT: Mapping[str, str] = {
     "storyboard": "Show the storyboard to the user (look_at_storyboard). Change it with edit_scene or "
     "regenerate_scene, then approve_film with gate=storyboard: voices and stills are made.",
     "previews": "Show the stills to the user (look_at_storyboard). Change scenes with edit_scene or "
     "regenerate_scene, then approve_film with gate=previews: the clips are rendered, which costs most.",
+    "film": "The film is finished, and its quality report warns. Show what warns to the user "
+    "(look_at_quality). approve_film with gate=film delivers it. Or change scenes with edit_scene, then "
+    "approve_film with gate=film makes them again.",
     "completed": "Save it with fetch_film.",
     "failed": "Resume it with retry_film, after edit_scene if a scene is at fault; what is made is reused.",
     "under way": "Call wait_for_film to go on waiting. The film goes on in either case.",
@@ -28,6 +34,10 @@ def film(video: Video) -> str:
         f"cost so far: {_usd(video.cost)}{_limit(video.max_cost)}",
         *(f"note: {note}" for note in video.notes),
     ]
+    if again := tried_again(video):
+        lines.append(again)
+    if video.quality_warnings:
+        lines.append(f"quality checks that warn: {video.quality_warnings} (look_at_quality)")
     if video.storyboard and video.storyboard.note:
         lines.append(f"storyboard note: {video.storyboard.note}")
     if video.storyboard and video.storyboard.filmed is False and video.status in ("completed", "failed"):
@@ -51,6 +61,18 @@ def estimate(found: VideoEstimate) -> str:
     for name, amount, usd in estimated_costs(found):
         lines.append(f"{name}: USD {usd}{f' ({amount})' if amount else ''}")
     return _safe([*lines, *estimated_lines(found)])
+
+
+def quality(report: Mapping[str, Any]) -> str:
+    """Return what a quality report warns of, and where."""
+    warned = [check for check in report["checks"] if check["status"] == "warn"]
+    lines = [f"{len(warned)} of {len(report['checks'])} checks warn"]
+    for check in warned:
+        lines.append(f"{check['name']} (allowed: {check['allows']})")
+        for found in check["found"][:_MOST_FOUND]:
+            scene = f"scene {found['scene'] + 1}, " if "scene" in found else ""
+            lines.append(f"  {scene}{found['start']:g} s: {found['message']}")
+    return _safe(lines)
 
 
 def films(videos: Iterable[Video]) -> str:

@@ -26,6 +26,12 @@ const CLIP_SOUNDS = [
   ["drop", "Leave it out"],
 ];
 
+const ON_WARNINGS = [
+  ["", "Deliver the film"],
+  ["retry_once", "Render clips that warn once more"],
+  ["review", "Wait for me before it is delivered"],
+];
+
 export function advanced({ form, engine, engines, faults, input }) {
   const shown = (name, label, options) => ({
     id: `film-${name}`,
@@ -58,6 +64,7 @@ export function advanced({ form, engine, engines, faults, input }) {
         ${form.transition ? number("transition_seconds", "Transition, in seconds", "0.1 to 1", 0.5) : nothing}
         ${form.music ? music(number) : nothing}
         ${choice("clip_sound", "The clips' own sound", CLIP_SOUNDS)}
+        ${choice("on_warning", "If the quality report warns", ON_WARNINGS)}
         <div class="whole-row">
           ${when("negative_prompt", textField(shown("negative_prompt", "What the pictures must not show", avoided)))}
         </div>

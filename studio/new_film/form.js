@@ -69,6 +69,7 @@ export const emptyForm = () => ({
   music_fade_out: "",
   clip_sound: "",
   stems: false,
+  on_warning: "",
   loras: [],
   sent: null, // {key, body}: what was sent without an answer
 });
@@ -138,6 +139,7 @@ export function requestOf(form, engine) {
     "even_out",
     "clip_sound",
     "stems",
+    "on_warning",
   ])
     given(name);
   if (form.transition) given("transition_seconds");

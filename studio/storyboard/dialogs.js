@@ -147,12 +147,12 @@ export function approveForm({ plan, video, maxCost, error, faults, busy, dirty, 
   const { outcomes, gate, price, reuse } = plan;
   const title =
     { storyboard: "Approve the storyboard", previews: "Approve the previews" }[gate] ??
-    (video.stage === "completed" ? "Make the changes" : "Make the film");
+    (video.stage === "completed" || gate === "film" ? "Make the changes" : "Make the film");
   const waits = gate !== "previews" && video.review.requested.includes("previews");
   const steps =
     gate === "previews"
       ? "Clips are made, and the film is put together."
-      : `${gate ? "Voices and stills are made" : "What changed is spoken and drawn"}.
+      : `${gate === "storyboard" ? "Voices and stills are made" : "What changed is spoken and drawn"}.
        ${waits ? "Then the film waits for you again, before clips are made." : "Then clips are made, and the film is put together."}`;
   const row = (part, name) => {
     const anew = outcomes.filter((one) => one[part] === "anew").length;

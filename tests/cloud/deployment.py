@@ -268,6 +268,12 @@ def rest_event(
     return made
 
 
+def plain_png(colour: str = "black", size: tuple[int, int] = (96, 64)) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
 def png(seed: int = 0, size: tuple[int, int] = (320, 180)) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), np.uint8)
     file = BytesIO()

@@ -39,7 +39,7 @@ from lambdas.domain.webhooks import WINDOW_MS, Delivery, DueTry
 from lambdas.media.font import FONT
 from lambdas.production.plans import store_plan
 from reelworks.cloud.lifecycle.development_certificate import development_secret
-from tests.cloud.deployment import png
+from tests.cloud.deployment import plain_png, png
 from tests.cloud.policy_mutants import Call
 from tests.cloud.real_template import Client
 from tests.cloud.servers import serving, wait_until
@@ -226,7 +226,11 @@ def films(cloud: Cloud) -> None:
         made = api.create(seconds="8", transition="crossfade", max_cost=10)
         cancelled = api.create(seconds="120")
         accepted(api.http.post(f"/videos/{cancelled}/cancel"))
-        spoken = {"topic": "A bee and its flower", "captions": True, "stills": "standard"}
+        spoken = {
+            "topic": "A bee flies to its flower. It drinks there.",
+            "captions": True,
+            "stills": "standard",
+        }
         told = api.create(**spoken, scenes=2, review=["previews"])
         api.until_gate(told)
         for preview in ("narration", "still"):
@@ -398,6 +402,21 @@ def files_sent_ahead(cloud: Cloud) -> None:
         for video in (begun, extended["id"]):
             api.until(video, "completed")
         cloud.result("drop/senders/bee.json", "mp4")
+
+
+def films_that_warn(cloud: Cloud) -> None:
+    """Nothing moves in the draft of a black picture."""
+    with cloud.api("warned") as api:
+        black = {"image_url": f"data:image/png;base64,{b64encode(plain_png()).decode()}"}
+        again, waiting = (
+            api.create(seconds="1", input_reference=black, on_warning=one) for one in ("retry_once", "review")
+        )
+        assert api.until(again, "completed")["second_tries"]["clips"] == [0]
+        api.until_gate(waiting, "film")
+        for variant in ("video", "quality"):
+            api.download(f"/videos/{waiting}/content", variant=variant)
+        api.approve(waiting)
+        assert api.until(waiting, "completed")["quality_warnings"]
 
 
 def _sent(api: Api, mime_type: str, data: bytes) -> dict[str, str]:
@@ -705,6 +724,10 @@ def deleted_videos(cloud: Cloud) -> None:
         with cloud.deleted_meanwhile(video.tenant, function, _RECORDS):
             cloud.invoke(function, task)
         assert not cloud.objects.exists(keys.video_record(video.tenant, video.id)), function
+    checked, plan = _planned(cloud, "deleted-checkclips", a_request(seconds=1, width=96, height=64, fps=8))
+    cloud.objects.put(keys.clip(checked.tenant, plan.clips[0].key_hash), b"a clip", "video/mp4")
+    with cloud.deleted_meanwhile(checked.tenant, "CheckClips", _RECORDS):
+        cloud.invoke("CheckClips", {"tenant": checked.tenant, "video_id": checked.id})
     unsent = _video(cloud, "deleted-upkeep", Stage.QUEUED)
     ended = cloud.ended(unsent.tenant, unsent.id)
     with cloud.deleted_meanwhile(unsent.tenant, "Upkeep", _RECORDS):
@@ -912,6 +935,7 @@ WORK = (
     webhooks,
     characters,
     files_sent_ahead,
+    films_that_warn,
     what_helps_to_write,
     signed_films,
     engines,

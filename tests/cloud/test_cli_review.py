@@ -28,6 +28,20 @@ from tests.comfyui_server import film
 
 ID = "video_1"
 FILM = film(width=64, height=48, length=4, fps=8)
+REPORT = {
+    "status": "warn",
+    "warnings": 1,
+    "checks": [
+        {
+            "name": "black",
+            "status": "warn",
+            "allows": "less than 2 s",
+            "source": "FFmpeg",
+            "count": 1,
+            "found": [{"scene": 0, "start": 1.0, "end": 4.0, "message": "black for 3.0 s"}],
+        }
+    ],
+}
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -54,6 +68,7 @@ class Api:
         }
     )
     takes_stills: bool = True
+    has_storyboard: bool = True
     note: str | None = None
     version: int = 1
     filmed: int = 0
@@ -70,8 +85,9 @@ class Api:
             Route(f"/v1/videos/{ID}/retry", self._retry, methods=["POST"]),
             Route(f"/v1/videos/{ID}/scenes/{{scene}}/regenerate", self._regenerate, methods=["POST"]),
             Route(f"/v1/videos/{ID}/scenes/{{scene}}/{{part}}", self._preview),
-            Route(f"/v1/videos/{ID}/content", lambda request: RedirectResponse(request.url_for("file"), 302)),
+            Route(f"/v1/videos/{ID}/content", self._content),
             Route("/file", lambda _: Response(FILM), name="file"),
+            Route("/report", lambda _: JSONResponse(REPORT), name="report"),
         ]
         self.app = Starlette(routes=routes)
 
@@ -91,7 +107,9 @@ class Api:
             "prompt": "Kites",
             "enhance": {"prompt": None, "by": None, "note": None},
             "review": {"requested": [], "gate": self.gate, "until": 1_800_000_000, "approved": []},
-            "storyboard": {"by": "director", "note": self.note, "filmed": self.filmed == self.version},
+            "storyboard": {"by": "director", "note": self.note, "filmed": self.filmed == self.version}
+            if self.has_storyboard
+            else None,
             "narrations": parts,
             "stills": parts,
             "clips": [],
@@ -121,6 +139,10 @@ class Api:
             "expected_seconds_reason": None,
             "refusals": [{"message": "max_cost is too low.", "param": "max_cost", "code": "x"}],
         }
+
+    async def _content(self, request: Request) -> Response:
+        name = "report" if request.query_params.get("variant") == "quality" else "file"
+        return RedirectResponse(request.url_for(name), 302)
 
     async def _video(self, _: Request) -> Response:
         return JSONResponse(self.video)
@@ -284,6 +306,22 @@ def test_files_are_shown_at_the_previews_gate(api: Api, tmp_path: Path) -> None:
         "part": "narration",
         "path": str(folder / "scene-1.m4a"),
     }
+
+
+@pytest.mark.parametrize("storyboard", [True, False], ids=["scenes", "prompt"])
+def test_the_film_and_its_report_are_shown_at_the_film_gate(
+    api: Api, tmp_path: Path, storyboard: bool
+) -> None:
+    api.gate, api.has_storyboard = "film", storyboard
+    shown = reel("get", ID).stdout
+    path = tmp_path / "films" / ID / "review.mp4"
+    assert path.read_bytes() == FILM
+    assert str(path) in shown
+    assert "black for 3.0 s" in shown
+    assert f"reel approve {ID}" in shown
+    assert ("reel storyboard edit" in shown) is storyboard
+    document = json.loads(reel("get", ID, "--json").stdout)
+    assert (document["path"], document["quality"]["warnings"]) == (str(path), 1)
 
 
 @pytest.mark.parametrize("gate", ["storyboard", "previews"])

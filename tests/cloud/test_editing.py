@@ -20,13 +20,23 @@ from lambdas.domain import keys
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Frame, Storyboard
 from lambdas.domain.video import Source, Video, execution_name
-from lambdas.domain.video_parts import ClipState, Decision, Failure, Part, PartProgress, Review, Rewrite
+from lambdas.domain.video_parts import (
+    AssemblyProgress,
+    ClipState,
+    Decision,
+    Failure,
+    Part,
+    PartProgress,
+    Review,
+    Rewrite,
+)
 from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
 from tests.cloud.deployment import Deployment, next_message, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving, wait_until
 
+CONTENT = "f" * 64  # SHA-256 of a film
 FAILURE = Failure(step="Review", code="ReviewTimedOut", reason="Nobody came.", advice="Approve it.")
 
 
@@ -156,7 +166,7 @@ def test_a_video_shows_its_gates_and_waits_in_progress(aws: Deployment) -> None:
         assert sdk.videos.retrieve(id_).status == "in_progress"
 
 
-@pytest.mark.parametrize("gate", list(Gate))
+@pytest.mark.parametrize("gate", [Gate.STORYBOARD, Gate.PREVIEWS])
 def test_an_approved_video_continues(queue: Deployment, gate: Gate) -> None:
     id_ = waiting(gate)
     execution = token_of(id_, f"approved-{gate}")
@@ -223,7 +233,7 @@ def test_an_approval_at_the_wrong_time(aws: Deployment) -> None:
 
 
 def test_a_review_that_timed_out_resumes_at_its_gate(queue: Deployment) -> None:
-    for gate in Gate:
+    for gate in (Gate.STORYBOARD, Gate.PREVIEWS):
         id_ = failed(waiting(gate))
         queue.messages()
         video = post(id_, "approve").json
@@ -247,6 +257,86 @@ def test_a_waiting_video_is_cancelled_and_its_execution_stopped(aws: Deployment)
     assert client("stepfunctions").describe_execution(executionArn=started)["status"] == "ABORTED"
     assert post(id_, "approve").json["stage"] == "queued"
     assert now(id_).approved == (Gate.STORYBOARD,)
+
+
+# --- the film, before it is delivered
+
+
+def assembled(id_: str) -> str:
+    """Have the video's film wait for its user, because it warns."""
+    advance(id_, Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING)
+    report, film = keys.quality("acme", CONTENT), keys.film("acme", CONTENT)
+    stores.outputs(settings()).put(report, b'{"warnings": 2}', "application/json")
+    stores.outputs(settings()).put(film, b"film", "video/mp4")
+    made = AssemblyProgress(
+        warnings=2, content=CONTENT, storyboard=now(id_).storyboard, started_ms=1, finished_ms=2
+    )
+    review = Review(gate=Gate.FILM, until_ms=now_ms() + 3_600_000)
+    advance(id_, Stage.REVIEWING, review=review, assembly=made)
+    return id_
+
+
+def content(id_: str, variant: str) -> Answer:
+    return call("GET", f"/v1/videos/{id_}/content", query={"variant": variant})
+
+
+def test_a_film_that_waits_is_shown_with_what_warns_and_delivered_once_approved(queue: Deployment) -> None:
+    for id_ in (assembled(create(on_warning="review")["id"]), assembled(written(on_warning="review"))):
+        video = call("GET", f"/v1/videos/{id_}").json
+        assert (video["status"], video["stage"], video["progress"]) == ("in_progress", "reviewing", 97)
+        assert (video["review"]["gate"], video["quality_warnings"]) == ("film", 2)
+        assert (video["on_warning"], video["url"]) == ("review", None)
+        for variant, body in (("video", b"film"), ("quality", b'{"warnings": 2}')):
+            answer = content(id_, variant)
+            assert answer.status == 302, answer.text
+            with urllib.request.urlopen(answer.headers["location"]) as there:
+                assert there.read() == body
+        refused(content(id_, "manifest"), 409, "not_ready", "reviewing")
+        refused(content(id_, "captions"), 409, "not_ready")
+        execution = token_of(id_, f"film-{id_[6:14]}")
+        assert post(id_, "approve", query={"gate": "film"}).json["stage"] == "publishing"
+        assert output_of(execution) == {"decision": "approved"}
+        assert now(id_).approved == (Gate.FILM,)
+        assert post(id_, "approve").json["stage"] == "publishing"
+
+
+def test_an_edited_film_is_made_again_by_a_new_attempt_instead_of_delivered(queue: Deployment) -> None:
+    id_ = assembled(written(on_warning="review", review=["storyboard"]))
+    advance(id_, Stage.REVIEWING, approved=(Gate.STORYBOARD,))
+    started = client("stepfunctions").start_execution(
+        stateMachineArn=settings().state_machine_arn, name=execution_name(id_, 1)
+    )["executionArn"]
+    queue.messages()
+    assert put(id_, edited()).status == 200
+    assert now(id_).stage is Stage.REVIEWING
+    assert now(id_).approved == ()
+    video = post(id_, "approve").json
+    assert (video["stage"], video["attempt"]) == ("queued", 2)
+    assert now(id_).approved == (Gate.STORYBOARD,)
+    assert queue.messages() == [{"tenant": "acme", "video_id": id_}]
+    assert status_of(started) == "ABORTED"
+
+
+def test_an_edit_that_is_taken_back_lets_the_film_be_delivered(aws: Deployment) -> None:
+    id_ = assembled(written(on_warning="review"))
+    put(id_, edited())
+    put(id_, BOARD)
+    assert post(id_, "approve").json["stage"] == "publishing"
+
+
+def test_a_note_at_a_waiting_film_starts_a_new_attempt(queue: Deployment) -> None:
+    id_ = assembled(written(on_warning="review"))
+    queue.messages()
+    assert post(id_, "scenes/0/regenerate", {"part": "text", "note": "Rain."}).json["stage"] == "queued"
+    assert (now(id_).attempt, now(id_).approved) == (2, ())
+    assert queue.messages() == [{"tenant": "acme", "video_id": id_}]
+
+
+def test_a_film_that_nobody_approved_in_time_can_be_approved_later(aws: Deployment) -> None:
+    for id_ in (assembled(create(on_warning="review")["id"]), assembled(written(on_warning="review"))):
+        video = post(failed(id_), "approve").json
+        assert (video["stage"], video["attempt"]) == ("queued", 2)
+        assert Gate.FILM in now(id_).approved
 
 
 # --- replacing a storyboard

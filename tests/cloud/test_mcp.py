@@ -63,7 +63,7 @@ def refused(folder: Path, name: str, given: dict[str, Any]) -> str:
 
 def test_each_tool_says_what_it_costs_and_whether_it_only_reads(tmp_path: Path) -> None:
     tools = asyncio.run(server(tmp_path).list_tools())
-    assert len(tools) == 14
+    assert len(tools) == 15
     for tool in tools:
         assert "cost" in (tool.description or "").lower(), tool.name
         assert "  " not in (tool.description or "")

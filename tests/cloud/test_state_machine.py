@@ -228,7 +228,7 @@ def part_made(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def done(payload: dict[str, Any]) -> dict[str, Any]:
-    return {"film": "film.mp4"}
+    return {"film": "film.mp4", "review": False}
 
 
 def recorded(payload: dict[str, Any]) -> dict[str, Any]:
@@ -545,6 +545,32 @@ def test_a_change_at_the_previews_gate_is_applied_and_shown_again(stage: Stage) 
     ended = stage.run(answers)
     assert ended.status == "SUCCEEDED"
     assert in_order(ended.tasks) == [*2 * ["WriteStoryboard", "scenes", "Review"], *MADE]
+
+
+def test_a_film_that_warns_waits_before_it_is_delivered(stage: Stage) -> None:
+    made = {"film": "film.mp4", "reused": False, "review": True}
+    answers = {**ANSWERS, "Assemble": lambda _: made, "Review": decisions("approved")}
+    ended = stage.run(answers)
+    assert ended.status == "SUCCEEDED"
+    assert ended.tasks[-3:] == ["Assemble", "Review", "Publish"]
+    [payload] = ended.payloads("Review")
+    assert payload["gate"] == "film"
+
+
+def test_clips_that_warn_are_rendered_again_and_checked_again(stage: Stage) -> None:
+    def asked(*scenes: tuple[int, list[tuple[int, str]]], check: bool) -> Answer:
+        return lambda payload: {**plan(*scenes)(payload), "check": check}
+
+    answers = {
+        **ANSWERS,
+        "Plan": asked((2, [(0, "function"), (1, "function")]), check=True),
+        "CheckClips": in_turn(asked((1, [(1, "function")]), check=True), asked(check=False)),
+    }
+    ended = stage.run(answers)
+    assert ended.status == "SUCCEEDED"
+    assert ended.tasks[1] == "Plan"
+    assert ended.tasks[4:] == ["CheckClips", "DrawClip", "CheckClips", "Assemble", "Publish"]
+    assert ended.payloads("DrawClip")[-1] == {**_INPUT, "clip": 1}
 
 
 @pytest.mark.parametrize("gate", GATES)

@@ -18,7 +18,7 @@ from lambdas.domain.planning import MOST_CLIPS, clip_lengths
 from lambdas.domain.storyboard import MOST_SCENES, PartialScene, PartialStoryboard
 from lambdas.domain.video_parts import ClipProgress, ClipState, JoinStep, PartProgress
 from lambdas.intake.film_kind import LARGEST_STORYBOARD
-from lambdas.tasks.plan import _summary
+from lambdas.production.clips_to_make import clips_to_make
 from tests.factories import a_plan, a_request, a_video
 
 # Those that need a last frame for each clip make no film of one long scene.
@@ -106,7 +106,7 @@ def test_an_execution_s_history_has_room_for_every_clip_with_retries(name: str) 
 @ENGINES
 def test_a_state_s_output_has_room_for_the_plan(name: str) -> None:
     """The limit is 256 KiB (Step Functions' quotas)."""
-    assert len(_summary(longest(name)).model_dump_json()) < 256 * 1024 / 2
+    assert len(clips_to_make(longest(name), check=True).model_dump_json()) < 256 * 1024 / 2
 
 
 @ENGINES

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lambdas.domain.planning import MOST_CLIPS
+from lambdas.domain.second_tries import MOST
 from lambdas.domain.storyboard import MOST_SCENES
 from tests.unit.test_state_machine import MACHINE, STATES
 
@@ -59,6 +60,7 @@ def history(renderer: str, *, scenes: int, clips: int, prepared: int = 0) -> int
         "ChoosePreviewsReview": "Plan",
         "ChooseRenderer": renderer,
         "ChooseAssembler": "Assemble",
+        "ChooseFilmReview": "Publish",
     }
     iterations = {"PrepareScenes": prepared, "RenderScenes": scenes, "RenderClips": clips // scenes}
     return OF_AN_EXECUTION + walked(MACHINE, chosen.__getitem__, iterations)
@@ -67,14 +69,24 @@ def history(renderer: str, *, scenes: int, clips: int, prepared: int = 0) -> int
 @pytest.mark.parametrize("clips", [1, 3, 12, 200, 1000])
 def test_a_film_of_one_prompt_has_ten_events_for_each_clip(clips: int) -> None:
     """The figures in docs/decisions/0041-a-film-of-1000-clips.md."""
-    assert history("RenderClip", scenes=1, clips=clips) == 44 + 10 * clips
-    assert history("DrawClip", scenes=1, clips=clips) == 44 + 9 * clips
+    assert history("RenderClip", scenes=1, clips=clips) == 46 + 10 * clips
+    assert history("DrawClip", scenes=1, clips=clips) == 46 + 9 * clips
 
 
 def test_a_scene_has_six_events_and_eighteen_to_be_prepared() -> None:
     one = history("RenderClip", scenes=1, clips=1)
     assert history("RenderClip", scenes=2, clips=2) - one == 6 + 10
     assert history("RenderClip", scenes=1, clips=1, prepared=1) - one == 18
+
+
+def test_the_largest_film_has_room_for_its_second_tries_too() -> None:
+    """CheckClips comes twice, and the second time no clip is rendered."""
+    film = history("RenderClip", scenes=MOST_SCENES, clips=MOST_CLIPS, prepared=MOST_SCENES)
+    of_a_clip = OF_AN_ITERATION + 2 * ENTERED_AND_EXITED + OF_A_TASK + OF_A_TOKEN
+    of_a_scene = OF_AN_ITERATION + ENTERED_AND_EXITED + OF_A_MAP
+    checks = 2 * (3 * ENTERED_AND_EXITED + OF_A_TASK + OF_A_MAP)
+    again = checks + MOST * (of_a_clip + of_a_scene)
+    assert film + again + 3 * (MOST_CLIPS + MOST) * of_a_retry("RenderClip") < MOST_EVENTS
 
 
 @pytest.mark.parametrize("renderer", ["DrawClip", "RenderClip"])

@@ -119,10 +119,10 @@ def test_every_state_of_the_machine_is_reckoned_with() -> None:
 def test_transitions_and_events_of_a_small_film() -> None:
     units = ONE_CLIP.units()
     visits = visits_of(units)
-    assert sum(visits.values()) == 13
-    assert transitions_of(units) == 14
-    # Six tasks or five, three choices and the renderer's, three maps with an iteration in two of them.
-    tasks, choices, maps, ends, iterations = 5, 4, 3, 1, 2
+    assert sum(visits.values()) == 14
+    assert transitions_of(units) == 15
+    # Six tasks or five, four choices and the renderer's, three maps with an iteration in two of them.
+    tasks, choices, maps, ends, iterations = 5, 5, 3, 1, 2
     assert events_of(units) == 2 + 5 * tasks + 2 * choices + 4 * maps + 2 * ends + 2 * iterations
 
 

@@ -32,7 +32,7 @@ from lambdas.domain.quality import ClipMeasures, QualityReport, Status
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
-from lambdas.domain.video_request import Music
+from lambdas.domain.video_request import Gate, Music
 from lambdas.media import continuity
 from lambdas.media.probe import probe
 from lambdas.production.task_token import CalledBackTask
@@ -68,7 +68,7 @@ def film(bench: Bench, video: Video) -> str:
 
 def test_the_clips_become_a_film_to_the_frame(bench: Bench) -> None:
     video = rendered(bench)
-    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    assert run(bench, video) == {"film": film(bench, video), "reused": False, "review": False}
     content = bench.outputs.get(film(bench, video))
     joined = probe(content)
     frames = bench.plan(video).frames
@@ -114,6 +114,25 @@ def test_the_quality_report_follows_from_what_is_stored_with_each_clip(bench: Be
     run(bench, video)
     there = QualityReport.model_validate_json(bench.outputs.get(report))
     assert (there.warnings, there.checks[0].status) == (0, Status.NOT_MEASURED)
+
+
+@pytest.mark.parametrize(
+    ("on_warning", "approved", "waits"),
+    [("review", (), True), ("review", (Gate.FILM,), False), ("keep", (), False), ("retry_once", (), False)],
+)
+def test_a_film_that_warns_waits_for_its_user_if_the_request_says_so(
+    bench: Bench, on_warning: str, approved: tuple[Gate, ...], waits: bool
+) -> None:
+    video = rendered(bench, on_warning=on_warning)
+    bench.videos.advance(TENANT, video.id, Stage.RENDERING, approved=approved)
+    plan = bench.plan(video)
+    key = keys.clip(TENANT, plan.clips[0].key_hash)
+    measures = ClipMeasures(seconds=6, high=200, black=((1, 4),))
+    bench.outputs.put(key, bench.outputs.get(key), "video/mp4", measures=measures.stored())
+    assert run(bench, video)["review"] is waits
+    made = bench.now(video).assembly
+    assert made
+    assert made.content == film_hash(plan)
 
 
 def test_a_film_has_a_sound_track_a_chapter_a_poster_and_a_spritesheet(bench: Bench) -> None:
@@ -189,7 +208,7 @@ def test_steps_of_light_are_evened_out_where_a_clip_goes_on_from_another(bench: 
 def test_a_clip_of_another_size_is_conformed_to_the_film_s(bench: Bench) -> None:
     video = rendered(bench)
     bench.put_clip(bench.plan(video), 1, film_clip(bench.plan(video), 1, width=64))
-    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    assert run(bench, video) == {"film": film(bench, video), "reused": False, "review": False}
     joined = probe(bench.outputs.get(film(bench, video)))
     assert (joined.frames, joined.width, joined.height) == (bench.plan(video).frames, 96, 64)
 
@@ -198,7 +217,7 @@ def test_an_existing_film_is_reused(bench: Bench) -> None:
     video = rendered(bench)
     run(bench, video)
     bench.outputs.delete(bench.put_clip(bench.plan(video), 0))
-    assert run(bench, video) == {"film": film(bench, video), "reused": True}
+    assert run(bench, video) == {"film": film(bench, video), "reused": True, "review": False}
 
 
 def test_a_crash_after_the_film_makes_its_pictures(bench: Bench) -> None:
@@ -416,7 +435,7 @@ def test_a_mixed_narration_is_reused(bench: Bench) -> None:
     made = bench.outputs.get(film(bench, video))
     bench.outputs.delete(film(bench, video))
     bench.outputs.delete_all(f"artifacts/{TENANT}/speech/")
-    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    assert run(bench, video) == {"film": film(bench, video), "reused": False, "review": False}
     assert bench.outputs.get(film(bench, video)) == made
 
 
@@ -569,7 +588,7 @@ def test_only_clips_that_differ_are_re_encoded(bench: Bench, other: dict[str, An
     video = rendered(bench)
     plan = bench.plan(video)
     bench.put_clip(plan, 1, recorded(list(pictures(8)), **other))
-    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    assert run(bench, video) == {"film": film(bench, video), "reused": False, "review": False}
     content = bench.outputs.get(film(bench, video))
     assert len(decoded(content)) == plan.frames
     assert all(map(np.array_equal, decoded(content)[:8], decoded(film_clip(plan, 0))))
@@ -585,7 +604,7 @@ def test_a_clip_a_frame_too_long_or_short_gives_the_planned_frames(
     video = rendered(bench)
     plan = bench.plan(video)
     bench.put_clip(plan, 1, film_clip(plan, 1, **changes))
-    assert run(bench, video) == {"film": film(bench, video), "reused": False}
+    assert run(bench, video) == {"film": film(bench, video), "reused": False, "review": False}
     assert len(decoded(bench.outputs.get(film(bench, video)))) == plan.frames
 
 
@@ -633,7 +652,7 @@ def test_a_killed_upload_resumes_with_the_missing_parts(bench: Bench, s3: Watche
     again, answer = begin(bench, video)
     log, _ = again.communicate()
     assert again.returncode == 0
-    assert answer() == {"film": film(bench, video), "reused": False}
+    assert answer() == {"film": film(bench, video), "reused": False, "review": False}
     assert s3.parts in ([3], [])  # the third part may have reached S3
     content = bench.outputs.get(film(bench, video))
     assert len(content) > 2 * PART
