@@ -248,6 +248,7 @@ class Videos:
             "enhancement": video.enhancement and video.enhancement.model_copy(update={"cost": 0.0}),
             "clips": [],
             "assembly": None,
+            "shaping": None,
             "spent": video.spent_so_far,
         }
         return self._change(video, Stage.QUEUED, {**begun, **changes}, admission)

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.scopes import Scope
+from lambdas.domain.shapes import Aspect
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
 from lambdas.domain.video_request import CaptionStyle, Gate, Lora, OriginKind
@@ -156,6 +157,21 @@ class StageEntered(TypedDict):
     at_ms: int
 
 
+class ShapeOf(TypedDict):
+    aspect: Aspect
+    fit: Framing
+    size: str
+    """Its width x height in pixels."""
+    cropped: float
+    """The share of the film's picture that it doesn't show, 0 to 1."""
+    variant: str
+    """Its name among the files of the film; with `_thumbnail`, its poster's."""
+    url: str | None
+    """A link to it, valid for an hour; null until there is one."""
+    thumbnail_url: str | None
+    """A link to its poster, as long."""
+
+
 class VideoObject(TypedDict):
     id: str
     object: Literal["video"]
@@ -233,6 +249,12 @@ class VideoObject(TypedDict):
     burn_captions: bool
     caption_style: CaptionStyle
     """As asked for; `notes` says so where the captions are plain because the voice has no times of words."""
+    shapes: list[ShapeOf]
+    """The film's further shapes."""
+    focal_point: str | None
+    """What a crop to one of them keeps in view; null: the middle."""
+    shaping: str | None
+    """The further shape that is being made."""
     music: MusicOf | None
     storyboard: StoryboardState | None
     """Set once it is written."""
@@ -242,7 +264,7 @@ class VideoObject(TypedDict):
     webhook: WebhookOf | None
     """The request's `webhook_url`, and the events that are sent there."""
     failure: Failure | None
-    """Which step of which scene and clip failed, why, and what to do."""
+    """Which step of which scene, clip or shape failed, why, and what to do."""
     stages: list[StageEntered]
     """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
 

@@ -21,6 +21,7 @@ from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.origin import Idea, ideas_of, prompt_shots, written
 from lambdas.domain.planning import make_plan
 from lambdas.domain.prices import Prices, total
+from lambdas.domain.shapes import Shape
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import TEXT_MODEL, Video
 from lambdas.domain.video_parts import ClipProgress, Enhancement
@@ -123,7 +124,7 @@ def plan(
         cast=_placed(video.cast, plan),
         notes=_noted(video, plan),
     )
-    return _summary(plan)
+    return _summary(plan, video.shapes)
 
 
 def _inputs(video: Video, engine: Engine) -> str:
@@ -197,7 +198,7 @@ def _all_enhanced(
     return made
 
 
-def _summary(plan: FilmPlan) -> Plan:
+def _summary(plan: FilmPlan, shapes: Sequence[Shape]) -> Plan:
     scenes: list[PlannedScene] = []
     for scene in plan.scenes:
         clips = [
@@ -212,4 +213,9 @@ def _summary(plan: FilmPlan) -> Plan:
             scenes[-1] = PlannedScene(concurrency=1, clips=[*scenes[-1].clips, *clips])
         else:
             scenes.append(PlannedScene(concurrency=1 if scene.chained else SIDE_BY_SIDE, clips=clips))
-    return Plan(tenant=plan.tenant, video_id=plan.video_id, scenes=scenes, assembler=assembler_for(plan))
+    return Plan(
+        tenant=plan.tenant,
+        video_id=plan.video_id,
+        scenes=scenes,
+        assembler=assembler_for(plan, shapes),
+    )
