@@ -359,6 +359,7 @@ def _event(event: VideoEvent) -> EventObject:
         "attempt": event.attempt,
         "scene": event.scene,
         "clip": event.clip,
+        "shape": event.shape,
         "reused": event.reused,
         "by": event.by,
         "seconds": event.seconds,

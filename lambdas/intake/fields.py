@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import ClipSound, TransitionKind
@@ -72,12 +80,9 @@ def _listed(value: Any) -> Any:
     return [name.strip() for name in value.split(",")]
 
 
-def _shapes(value: Any) -> Any:
-    """Parse shapes, of which each may be its aspect alone."""
-    listed = _listed(value)
-    if not isinstance(listed, list):
-        return listed
-    return [{"aspect": one} if isinstance(one, str) else one for one in listed]
+def _of_aspect(value: Any) -> Any:
+    """Parse a shape, which may be its aspect alone."""
+    return {"aspect": value} if isinstance(value, str) else value
 
 
 def _each_aspect_once(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -117,10 +122,17 @@ _Gates = Annotated[tuple[Gate, ...], BeforeValidator(_listed), AfterValidator(_i
 EventTypes = Annotated[
     tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_once)
 ]
+_ASPECTS = {"type": "string", "enum": [one.value for one in Aspect]}
+_FITS = {"type": "string", "enum": [one.value for one in Framing], "default": Framing.COVER.value}
+_SHAPE = {"aspect": _ASPECTS, "fit": _FITS}
+_Shape = Annotated[
+    Shape,
+    BeforeValidator(_of_aspect),
+    WithJsonSchema({"anyOf": [_ASPECTS, {"type": "object", "properties": _SHAPE, "required": ["aspect"]}]}),
+]
 Shapes = Annotated[
-    tuple[Shape, ...],
-    BeforeValidator(_shapes),
-    Field(max_length=len(Aspect)),
+    tuple[_Shape, ...],
+    BeforeValidator(_listed),
     AfterValidator(_each_aspect_once),
 ]
 _Characters = Annotated[tuple["Named", ...], BeforeValidator(_from_json), AfterValidator(_once)]
@@ -298,7 +310,7 @@ class Fields(Document):
     blurred ones."""
     shapes: Shapes = Field(default=(), description=SHAPES)
     """Further shapes in which the film is delivered, from the same clips: cropped (`cover`), with black bars
-    or over a blurred copy, with captions set anew in each. See [Shapes](#shapes)."""
+    or over a blurred copy, with captions set anew in each."""
     focal_point: FocalPoint | None = Field(default=None, description=FOCAL_POINTS)
     """With `shapes`: what a crop keeps in view, in scenes that say nothing else. By default the middle."""
     fps: _Whole | None = Field(

@@ -151,7 +151,12 @@ class _Reshaping:
             with TemporaryDirectory() as scratch:
                 making = Film(plan, self._inputs, self._outputs, self._parts, Path(scratch), self._go_on)
                 layout = making.layout()
-                self._parts.write(film, lambda: self._outputs.put_streamed(film, layout, "video/mp4"))
+                self._parts.write(
+                    film,
+                    lambda: self._outputs.put_streamed(
+                        film, layout, "video/mp4", sent=lambda _: self._go_on()
+                    ),
+                )
         thumbnail = keys.poster(plan.tenant, film_hash(plan))
         if not self._outputs.exists(thumbnail):
             self._outputs.put(thumbnail, poster(self._outputs.source(film)), "image/webp")

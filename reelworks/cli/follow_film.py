@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,58 +53,90 @@ def download_attempt(
     if film is None:
         fail(f"attempt {attempt} of {video_id} made no film. List those that did with: reel films {video_id}")
     path = _path(f"{video_id}-{attempt}", output)
-    size, captions = _download(client, video_id, path, captions="captions" in film.variants, attempt=attempt)
+    saved = _download(client, video_id, path, film.variants, attempt=attempt)
     if as_json:
-        print_json({**film.to_dict(), **_files(path, captions, size)}, to_err=_is_stdout(path))
+        print_json({**film.to_dict(), **saved.document}, to_err=_is_stdout(path))
         return
-    _report_files(err if _is_stdout(path) else out, path, captions)
+    saved.report(err if _is_stdout(path) else out)
+
+
+def download_shape(
+    client: Client, video_id: str, aspect: str, output: Path | None, *, attempt: int | None, as_json: bool
+) -> None:
+    """Download the film in one of its further shapes, without anything else. It doesn't wait."""
+    variant = aspect.replace(":", "x")
+    path = _path(f"{video_id}.{variant}", output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        size = client.download(video_id, path, variant=variant, attempt=attempt)
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}. Choose another -o PATH.")
+    saved = _Saved(path, size)
+    if as_json:
+        print_json(saved.document, to_err=_is_stdout(path))
+        return
+    saved.report(err if _is_stdout(path) else out)
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The files of a film: the film of `size` bytes, its further shapes by their variant, its captions."""
+
+    path: Path
+    size: int
+    shapes: Mapping[str, Path] = field(default_factory=dict)
+    captions: Sequence[Path] = ()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path.resolve()),
+            "captions_paths": [str(file.resolve()) for file in self.captions],
+            "shapes_paths": {variant: str(file.resolve()) for variant, file in self.shapes.items()},
+            "bytes": self.size,
+        }
+
+    def report(self, report: Console) -> None:
+        shapes = [(variant.replace("x", ":"), file) for variant, file in self.shapes.items()]
+        for what, file in [("film", self.path), *shapes, *(("captions", file) for file in self.captions)]:
+            report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
 
 
 def _download(
-    client: Client, video_id: str, path: Path, *, captions: bool, attempt: int | None = None
-) -> tuple[int, list[Path]]:
-    """Save a film, and its captions beside it under its name, where players look for them. Return the film's
-    size in bytes, and the files with captions: none if the film went to no file."""
-    beside = {"captions": path.with_suffix(".vtt"), "captions_srt": path.with_suffix(".srt")}
+    client: Client, video_id: str, path: Path, variants: Sequence[str], *, attempt: int | None = None
+) -> _Saved:
+    """Save a film, and those of its further shapes and captions that are among the `variants` beside it under
+    its name, where players look for captions; nothing but the film if it went to no file."""
+    shapes = {name: path.with_suffix(f".{name}.mp4") for name in variants if re.fullmatch(r"\d+x\d+", name)}
+    captions = {"captions": path.with_suffix(".vtt"), "captions_srt": path.with_suffix(".srt")}
+    captions = captions if "captions" in variants else {}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = client.download(video_id, path, attempt=attempt)
-        if not captions or not path.is_file():
-            return size, []
-        for variant, file in beside.items():
+        if not path.is_file():
+            return _Saved(path, size)
+        for variant, file in {**shapes, **captions}.items():
             client.download(video_id, file, variant=variant, attempt=attempt)
     except OSError as error:
         again = f"reel get {video_id}{f' --attempt {attempt}' if attempt else ''} -o PATH"
         fail(f"cannot write {path}: {error.strerror}. Get the film with: {again}")
-    return size, list(beside.values())
-
-
-def _files(path: Path, captions: list[Path], size: int) -> dict[str, Any]:
-    return {
-        "path": str(path.resolve()),
-        "captions_paths": [str(file.resolve()) for file in captions],
-        "bytes": size,
-    }
-
-
-def _report_files(report: Console, path: Path, captions: list[Path]) -> None:
-    for what, file in [("film", path), *(("captions", file) for file in captions)]:
-        report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
+    return _Saved(path, size, shapes, list(captions.values()))
 
 
 def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool) -> None:
     path = _path(video.id, output)
-    size, captions = _download(client, video.id, path, captions=bool(video.captions))
-    to_stdout = _is_stdout(path)
+    shapes = [shape.variant for shape in video.shapes if shape.url]
+    saved = _download(client, video.id, path, [*shapes, *(["captions"] if video.captions else [])])
+    size, to_stdout = saved.size, _is_stdout(path)
     if as_json:
-        print_json({**video.to_dict(), **_files(path, captions, size)}, to_err=to_stdout)
+        print_json({**video.to_dict(), **saved.document}, to_err=to_stdout)
         return
     report = err if to_stdout else out
     report.print(progress.stages_table(video))
     for line in progress.film_lines(video):
         report.print(escape(visible(line)), soft_wrap=True)
-    _report_files(report, path, captions)
-    if video.captions and not captions:
+    saved.report(report)
+    if video.captions and not saved.captions:
         report.print("captions: not saved, because the film went to no file", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     length = f"{_duration(path)} s, " if path.is_file() else ""
