@@ -398,6 +398,8 @@ class EventObject(TypedDict):
     """The scene's index, from 0."""
     clip: int | None
     """The clip's index, from 0."""
+    shape: str | None
+    """The further shape of the film that was being made when it failed."""
     reused: bool | None
     """Whether it was found, and not made anew."""
     by: str | None

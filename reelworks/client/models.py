@@ -301,6 +301,8 @@ class Event(Document):
     """The scene's index, from 0."""
     clip: int | None = None
     """The clip's index, from 0."""
+    shape: str | None = None
+    """The further shape of the film that was being made when it failed."""
     reused: bool | None = None
     """Whether it was found, and not made anew."""
     by: str | None = None

@@ -345,8 +345,9 @@ export class StoryboardEditor {
           ${picture("first_frame", "First picture", (engine?.image ?? "none") !== "none" && !scene.continues)}
           ${picture("last_frame", "Last picture", (engine?.last_image ?? "none") !== "none" && !scene.meets_next)}
           ${line("focal_point", "Kept in view where another shape crops it", {
-            placeholder: "center",
-            hint: "left, right, top, bottom, a corner such as top-left, or x,y from 0,0 to 1,1",
+            value: scene.focal_point ?? "",
+            placeholder: "the film's",
+            hint: "left, right, top, bottom, center, a corner such as top-left, or x,y from 0,0 to 1,1",
           })}
           ${line("image.seed", "Picture's seed", { numeric: "numeric" })}
           ${line("video.seed", "Motion's seed", { numeric: "numeric" })}

@@ -573,7 +573,8 @@ def test_further_shapes_show_the_film_s_clips_with_its_sound_and_captions_of_the
     for shape in video.shapes:
         content = film_hash(bench.plan(video).in_shape(shape))
         picture = Image.open(BytesIO(bench.outputs.get(keys.poster(TENANT, content))))
-        assert picture.size == shape.size((96, 64))
+        width, height = shape.size((96, 64))
+        assert picture.width / picture.height == pytest.approx(width / height, rel=0.02)
     made = bench.now(video).assembly
     assert made is not None
     assert [(one.aspect, one.reused) for one in made.shapes] == [("9:16", False), ("1:1", False)]
