@@ -19,7 +19,7 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.api.storyboard_edits import Regeneration, regenerated, replacement, scene_index
 from lambdas.domain import keys
 from lambdas.domain.characters import CastMember, named_in
-from lambdas.domain.engine_notes import shape_notes
+from lambdas.domain.engine_notes import shape_note_start, shape_notes
 from lambdas.domain.engines import deployed
 from lambdas.domain.errors import NotReady, PreconditionFailed, VideoNotFound
 from lambdas.domain.shapes import Shape
@@ -182,7 +182,7 @@ class Editing:
                 )
             changes = {
                 "more_shapes": (*video.more_shapes, *shapes),
-                "notes": (*video.notes, *shape_notes(shapes, video.request)),
+                "notes": _with_shape_notes(video, shapes),
             }
             if video.stage is not Stage.COMPLETED:
                 return self._videos.amend(video, **changes)
@@ -310,6 +310,13 @@ def _cast(video: Video, casting: Casting, before: Storyboard, after: Storyboard)
         )
         cast.append(one.model_copy(update={"everywhere": one.everywhere and not dropped}))
     return tuple(cast)
+
+
+def _with_shape_notes(video: Video, shapes: Sequence[Shape]) -> tuple[str, ...]:
+    """Return the record's notes with those on shapes that are asked for, or asked for otherwise."""
+    outdated = tuple(shape_note_start(shape) for shape in shapes)
+    kept = (note for note in video.notes if not note.startswith(outdated))
+    return (*kept, *shape_notes(shapes, video.request))
 
 
 def _limit(max_cost: float | None) -> dict[str, float]:

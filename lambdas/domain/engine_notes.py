@@ -37,11 +37,16 @@ def shape_notes(shapes: Sequence[Shape], request: VideoRequest) -> tuple[str, ..
     """Return sentences on the further shapes of a film that leave much of its picture out."""
     film = request.width, request.height
     return tuple(
-        f"Shape {shape.aspect} shows {1 - cut:.0%} of the film's picture. Say with focal_point what it keeps "
-        "in view, or send fit=blur or fit=contain to keep all of it."
+        f"{shape_note_start(shape)}shows {1 - cut:.0%} of the film's picture. Say with focal_point what it "
+        "keeps in view, or send fit=blur or fit=contain to keep all of it."
         for shape in shapes
         if (cut := shape.cropped(film)) >= _NOTED_IN_SHAPES
     )
+
+
+def shape_note_start(shape: Shape) -> str:
+    """Return how a note on a shape begins."""
+    return f"Shape {shape.aspect} "
 
 
 def _shape(name: str, film: Size, rendered: Size, fit: Framing) -> str | None:
