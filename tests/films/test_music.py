@@ -46,9 +46,6 @@ def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_pa
         shown = film.frames[(cue.start + cue.end) // 2 * 8 // 1000]
         assert letters(shown) > letters(film.frames[0]) + 0.003, cue.plaintext
 
-    import shutil
-
-    shutil.copytree(path.parent, "/tmp/shape_films", dirs_exist_ok=True)
     others = {variant: look_at(Path(file), scale=1) for variant, file in video["shapes_paths"].items()}
     assert {name: (one.width, one.height) for name, one in others.items()} == {
         "9x16": (256, 454),
