@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain, islice, repeat
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+import numpy as np
 from av.filter import Graph
 from av.filter.context import FilterContext
 from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
+from PIL import Image
 
 from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
@@ -23,6 +26,7 @@ from lambdas.media.limits import LONGEST_SECONDS, MOST_CHECKED_PIXELS, MOST_DECO
 from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.movie import UPRIGHT
 from lambdas.media.probe import ClipInfo, Source, all_packets, as_source, decoded, open_video, probe
+from lambdas.media.transitions import Planes, mixed
 
 _MIDDLE: Point = (Fraction(1, 2), Fraction(1, 2))
 # The background of Fit.BLUR: the picture at about this many pixels on the short side, blurred by this radius.
@@ -82,6 +86,7 @@ def conform(
     *,
     frames: int | None = None,
     focus: Point = _MIDDLE,
+    over: Image.Image | None = None,
 ) -> ClipInfo:
     """Write the clip's pictures in the film's format to `output` (seekable, readable, empty), as an MP4 with
     keyframes half a second from its ends where a transition can begin or end.
@@ -92,7 +97,8 @@ def conform(
     to be limited-range BT.601: FFmpeg's default, and therefore that of writers that don't specify them
     (diffusers, ComfyUI). HDR is not tone-mapped. Sound is dropped. Memory: a few frames.
 
-    `focus`: the place in the picture that Fit.COVER keeps as near to the middle as it can.
+    `focus`: the place in the picture that Fit.COVER keeps as near to the middle as it can. `over`: an RGBA
+    picture of the film's size that is laid over each frame.
 
     Return the new clip as read back. Raises ClipUnreadable; ClipMismatch as `check_length` does.
     """
@@ -100,8 +106,9 @@ def conform(
     count = _count(length, film, frames)
     with open_video(source) as (container, stream):
         shown = _on_screen(decoded(container, stream), length.start, count, film.fps)
+        pictures = _converted(shown, stream, film, fit, focus)
         write_pictures(
-            _converted(shown, stream, film, fit, focus),
+            pictures if over is None else _covered(pictures, over),
             output,
             width=film.width,
             height=film.height,
@@ -230,6 +237,20 @@ def _converted(
             graph.vpush(frame)
             last, result = frame, graph.vpull()
         yield result
+
+
+def _covered(pictures: Iterable[VideoFrame], over: Image.Image) -> Iterator[VideoFrame]:
+    """Lay an RGBA picture over limited-range BT.709 ones."""
+    width, height = over.size
+    colours = VideoFrame.from_ndarray(np.asarray(over.convert("RGB")), "rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+    opaque = np.asarray(over.getchannel("A"), np.float64) / 255
+    halved = opaque.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    luma, chroma = (np.rint(256 * part).astype(np.uint16) for part in (opaque, np.tile(halved, (2, 1))))
+    for picture in pictures:
+        planes = mixed(cast(Planes, picture.to_ndarray()), cast(Planes, colours.to_ndarray()), luma, chroma)
+        yield VideoFrame.from_ndarray(planes, "yuv420p")
 
 
 def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit, focus: Point) -> Graph:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
+from lambdas.animatic.lettering import draft_mark
 from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.documents import fingerprint
@@ -114,15 +115,24 @@ class Film:
         fit = Fit.FIT if shape is None else _FITS[shape.fit]
         scene, _ = self._plan.clip(index)
         focus = point_of(self._plan.focal_points[scene.index])
-        kept = [*map(str, focus)] if fit is Fit.COVER else []
+        cropped = fit is Fit.COVER
+        marked = cropped and CATALOGUE[self._plan.engine].draft  # a crop may cut a draft's own mark
+        kept = [*map(str, focus), marked] if cropped else []
         wanted = fingerprint([_MAKING, size, self._plan.fps, fit, clip.film_frames, *kept])
         conformed = keys.conformed_clip(self._plan.tenant, clip.key_hash, wanted)
 
         def make() -> bytes:
             output = BytesIO()
             with blame(index):
-                whole = _in_memory(source)
-                conform(whole, self._format, fit, output, frames=clip.film_frames, focus=focus)
+                conform(
+                    _in_memory(source),
+                    self._format,
+                    fit,
+                    output,
+                    frames=clip.film_frames,
+                    focus=focus,
+                    over=draft_mark((self._format.width, self._format.height)) if marked else None,
+                )
             return output.getvalue()
 
         piece = Piece(self._made(conformed, make, "video/mp4"), index)
