@@ -65,6 +65,8 @@ def failure_text(video: Video) -> str:
         for name, place in (("scene", failure.scene), ("clip", failure.clip))
         if place is not None
     ]
+    if failure.shape is not None:
+        places.append(f"shape {failure.shape}")
     return f"{', '.join([failure.step, *places])}: {failure.reason}\n{failure.advice}"
 
 

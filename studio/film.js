@@ -272,6 +272,24 @@ class Film extends Component {
     });
   }
 
+  #reshape() {
+    const { video } = this;
+    ask({
+      title: "Deliver this film in another shape, too",
+      text: "It is made from the same clips, with captions set anew. Nothing is rendered again.",
+      action: "Make the shape",
+      fields: [
+        { name: "aspect", label: "Shape", kind: "text", limits: { maxlength: 5 }, hint: "16:9, 9:16, 1:1, 4:5 or 21:9" },
+        { name: "fit", label: "How the film fills it", kind: "text", value: "cover", limits: { maxlength: 7 },
+          hint: "cover crops the picture; blur and contain show all of it, over a blurred copy or black." },
+      ],
+      send: async (shape) => {
+        this.#take(await post(`videos/${video.id}/shapes`, { shapes: [shape] }));
+        this.#watch();
+      },
+    });
+  }
+
   // --- what one sees
 
   view() {
@@ -389,6 +407,7 @@ class Film extends Component {
     const where = failure && [
       failure.scene === null ? "" : `scene ${failure.scene + 1}`,
       failure.clip === null ? "" : `clip ${failure.clip + 1}`,
+      failure.shape ? `shape ${failure.shape}` : "",
     ].filter(Boolean).join(", ");
     return html`
       <section class="notice bad call">
@@ -435,6 +454,7 @@ class Film extends Component {
           <button @click=${() => this.#remix()}>Remix</button>
           <button @click=${() => this.#extend()}>Extend</button>
           <button @click=${() => this.#edit()}>Edit the pictures</button>
+          <button @click=${() => this.#reshape()}>Add a shape</button>
         `)}
         ${_boardLink(video, "Edit scenes")}
         ${mayChange(html`<button class="danger last" @click=${() => this.#delete()}>Delete</button>`)}

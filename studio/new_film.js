@@ -9,7 +9,7 @@ import "./controls/voice_sample.js";
 import { cost, duration } from "./format.js";
 import { advanced } from "./new_film/advanced.js";
 import "./new_film/character_dialog.js";
-import { cards, characterChoice, engineCards, shapeCards } from "./new_film/choices.js";
+import { cards, characterChoice, engineCards, shapeCards, shapeChoice } from "./new_film/choices.js";
 import { emptyForm, forgetForm, keepForm, keptForm, requestOf, speaks, subject, takes } from "./new_film/form.js";
 import { opened } from "./storyboard/document.js";
 import { StoryboardEditor } from "./storyboard/editor.js";
@@ -314,6 +314,12 @@ class NewFilm extends Component {
               }),
             )}
           </div>
+          ${shapeChoice({
+            form,
+            own: form.shape,
+            faults: this.#faults,
+            input: (name, value) => this.#set(name, value),
+          })}
           ${ofScenes ? this.#sound() : this.#music()}
           ${characterChoice({
             characters: this.#characters,

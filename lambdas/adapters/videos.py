@@ -249,6 +249,7 @@ class Videos:
             "clips": [],
             "second_tries": None,
             "assembly": None,
+            "shaping": None,
             "spent": video.spent_so_far,
         }
         return self._change(video, Stage.QUEUED, {**begun, **changes}, admission)

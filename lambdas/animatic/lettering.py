@@ -47,6 +47,15 @@ def overlay(size: tuple[int, int], *, title: str, mark: str, accent: Colour) -> 
     return picture
 
 
+def draft_mark(size: tuple[int, int]) -> Image.Image:
+    """Return an RGBA picture with nothing but a mark in its upper left corner: for a crop of a draft, which
+    may have cut the draft's own."""
+    unit = min(size)
+    picture = Image.new("RGBA", size, (0, 0, 0, 0))
+    _stamp_mark(picture, "DRAFT", unit, max(3, round(unit * 0.06)), left=True)
+    return picture
+
+
 def card_overlay(
     size: tuple[int, int], box: Box, words: str, shot: Shot, *, mark: str, accent: Colour
 ) -> Image.Image:
@@ -172,14 +181,14 @@ def _coloured(colour: Colour, alpha: Image.Image) -> Image.Image:
     return picture
 
 
-def _stamp_mark(picture: Image.Image, mark: str, unit: int, margin: int) -> None:
+def _stamp_mark(picture: Image.Image, mark: str, unit: int, margin: int, *, left: bool = False) -> None:
     font = font_of(max(SMALLEST, round(unit * 0.03)))
-    left, top, right, bottom = font.getbbox(mark)
+    begin, top, end, bottom = font.getbbox(mark)
     pad = max(1, round(font.size * 0.45))
-    wide, high = int(right - left) + 2 * pad, int(bottom - top) + 2 * pad
+    wide, high = int(end - begin) + 2 * pad, int(bottom - top) + 2 * pad
     edge = max(1, round(margin * 0.6))
     plate = Image.new("RGBA", (wide, high), (0, 0, 0, 0))
     draw = ImageDraw.Draw(plate)
     draw.rounded_rectangle((0, 0, wide - 1, high - 1), radius=high // 3, fill=(10, 12, 22, 130))
-    draw.text((pad - left, pad - top), mark, fill=(255, 255, 255, 225), font=font)
-    picture.alpha_composite(plate, (max(0, picture.width - edge - wide), edge))
+    draw.text((pad - begin, pad - top), mark, fill=(255, 255, 255, 225), font=font)
+    picture.alpha_composite(plate, (edge if left else max(0, picture.width - edge - wide), edge))

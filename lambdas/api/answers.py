@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
 from lambdas.domain.scopes import Scope
+from lambdas.domain.shapes import Aspect
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
 from lambdas.domain.video_request import (
@@ -181,6 +182,21 @@ class StageEntered(TypedDict):
     at_ms: int
 
 
+class ShapeOf(TypedDict):
+    aspect: Aspect
+    fit: Framing
+    size: str
+    """Its width x height in pixels."""
+    cropped: float
+    """The share of the film's picture that it doesn't show, 0 to 1."""
+    variant: str
+    """Its name among the files of the film; with `_thumbnail`, its poster's."""
+    url: str | None
+    """A link to it, valid for an hour; null until there is one."""
+    thumbnail_url: str | None
+    """A link to its poster, as long."""
+
+
 class VideoObject(TypedDict):
     id: str
     object: Literal["video"]
@@ -264,6 +280,12 @@ class VideoObject(TypedDict):
     """As asked for; `notes` says so where the captions are plain because the voice has no times of words."""
     caption_look: CaptionLook
     """How captions are drawn, as `caption_position`, `caption_size` and the like say."""
+    shapes: list[ShapeOf]
+    """The film's further shapes."""
+    focal_point: str | None
+    """What a crop to one of them keeps in view; null: the middle."""
+    shaping: str | None
+    """The further shape that is being made."""
     music: MusicOf | None
     storyboard: StoryboardState | None
     """Set once it is written."""
@@ -273,7 +295,7 @@ class VideoObject(TypedDict):
     webhook: WebhookOf | None
     """The request's `webhook_url`, and the events that are sent there."""
     failure: Failure | None
-    """Which step of which scene and clip failed, why, and what to do."""
+    """Which step of which scene, clip or shape failed, why, and what to do."""
     stages: list[StageEntered]
     """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
 
@@ -409,6 +431,8 @@ class EventObject(TypedDict):
     """The scene's index, from 0."""
     clip: int | None
     """The clip's index, from 0."""
+    shape: str | None
+    """The further shape of the film that was being made when it failed."""
     reused: bool | None
     """Whether it was found, and not made anew."""
     by: str | None

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import accumulate
 from typing import Any, Literal
@@ -33,6 +33,7 @@ from lambdas.api.answers import (
     PlannedClip,
     PromptEnhancement,
     ReviewState,
+    ShapeOf,
     StoryboardState,
     UploadObject,
     UsageSums,
@@ -56,6 +57,7 @@ from lambdas.domain.narration import OfferedVoice
 from lambdas.domain.planning import MOST_CLIPS
 from lambdas.domain.prices import Prices, of_work
 from lambdas.domain.prompts import estimate_tokens
+from lambdas.domain.shapes import Shape
 from lambdas.domain.stages import Stage
 from lambdas.domain.uploads import Upload
 from lambdas.domain.usage import Usage
@@ -96,6 +98,7 @@ class FilmLinks:
 
     film: str | None = None
     thumbnail: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict)  # to its further shapes, by variant
 
 
 _NO_LINKS = FilmLinks()
@@ -154,6 +157,9 @@ def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None =
         "burn_captions": request.burn_captions,
         "caption_style": request.caption_style,
         "caption_look": _dumped(request.caption_look),
+        "shapes": [_shape(shape, (request.width, request.height), links) for shape in video.shapes],
+        "focal_point": request.focal_point,
+        "shaping": video.shaping,
         "music": _music(request.music) if request.music else None,
         "storyboard": _storyboard(video) if video.storyboard else None,
         "narrations": [_made(part) for part in video.narrations],
@@ -323,6 +329,20 @@ def clip_list(plan: FilmPlan) -> ClipList:
     return {"object": "list", "data": data, "has_more": False}
 
 
+def _shape(shape: Shape, film: tuple[int, int], links: FilmLinks) -> ShapeOf:
+    size = shape.size(film)
+    variant = shape.aspect.variant
+    return {
+        "aspect": shape.aspect,
+        "fit": shape.fit,
+        "size": f"{size[0]}x{size[1]}",
+        "cropped": shape.cropped(film),
+        "variant": variant,
+        "url": links.others.get(variant),
+        "thumbnail_url": links.others.get(f"{variant}_thumbnail"),
+    }
+
+
 def _music(music: Music) -> MusicOf:
     return {
         "seconds": music.seconds,
@@ -345,6 +365,7 @@ def _event(event: VideoEvent) -> EventObject:
         "attempt": event.attempt,
         "scene": event.scene,
         "clip": event.clip,
+        "shape": event.shape,
         "reused": event.reused,
         "by": event.by,
         "seconds": event.seconds,

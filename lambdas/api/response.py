@@ -57,23 +57,32 @@ def film_answer(video: Video, variant: str, attempt: int | None = None) -> Respo
         return link_answer(key, f"{video.id}.{wanted.extension}", wanted.media_type)
     if video.film is None:
         raise NotReady(f"The {variant} is not ready: video {video.id} is {video.stage}.", param="id")
-    key = getattr(video, wanted.field) if attempt is None else _key_of(video, variant, attempt)
+    key = _key_of(video, variant) if attempt is None else _key_in(video, variant, attempt)
     if key is None:
         raise VideoNotFound(f"Video {video.id} was made without {variant}.", param="variant")
-    name = video.id if attempt is None else f"{video.id}-{attempt}"
-    return link_answer(key, f"{name}.{wanted.extension}", wanted.media_type)
+    return link_answer(key, _file_name(video, variant, attempt), wanted.media_type)
 
 
 def _key_to_review(video: Video, variant: str) -> str | None:
     """Return the key of a file of the film that waits for its review; None if it has none yet."""
-    waits, artifact = video.film_to_review, VARIANTS[variant].artifact
-    if waits is None or waits.content is None or artifact is None:
+    waits, wanted = video.film_to_review, VARIANTS[variant]
+    if waits is None or waits.content is None or wanted.artifact is None or wanted.shape is not None:
         return None
-    silent = not (video.request.captions and video.narrations)
-    return None if variant.startswith("captions") and silent else artifact(video.tenant, waits.content)
+    silent = variant.startswith("captions") and not (video.request.captions and video.narrations)
+    without = silent or (variant == "stems" and not video.request.stems)
+    return None if without else wanted.artifact(video.tenant, waits.content)
 
 
-def _key_of(video: Video, variant: str, attempt: int) -> str | None:
+def _key_of(video: Video, variant: str) -> str | None:
+    """Return the key of a file of the latest film; None if it has no such file."""
+    wanted = VARIANTS[variant]
+    if wanted.field is not None:
+        key: str | None = getattr(video, wanted.field)
+        return key
+    return _key_in(video, variant, video.films[-1].attempt) if video.films else None
+
+
+def _key_in(video: Video, variant: str, attempt: int) -> str | None:
     films = {film.attempt: film for film in video.films}
     if attempt not in films:
         made = ", ".join(map(str, films)) or "none"
@@ -91,7 +100,7 @@ def film_list_answer(video: Video) -> Response:
     def link(attempt: int, variant: str) -> str:
         wanted = VARIANTS[variant]
         key = wanted.delivered(video.tenant, video.id, attempt)
-        return _link(key, f"{video.id}-{attempt}.{wanted.extension}", wanted.media_type)
+        return _link(key, _file_name(video, variant, attempt), wanted.media_type)
 
     return answer(openai_format.film_list(video, link))
 
@@ -121,14 +130,26 @@ def video_answer(
 
 
 def film_links(video: Video) -> FilmLinks:
-    """Return links to a video's film and poster, if it has them yet."""
-    return FilmLinks(film=_link_to(video, "video"), thumbnail=_link_to(video, "thumbnail"))
+    """Return links to a video's film, its further shapes and their posters, as far as it has them yet."""
+    others = {name: _link_to(video, name) for name, variant in VARIANTS.items() if variant.shape}
+    return FilmLinks(
+        film=_link_to(video, "video"),
+        thumbnail=_link_to(video, "thumbnail"),
+        others={name: link for name, link in others.items() if link},
+    )
 
 
 def _link_to(video: Video, variant: str) -> str | None:
+    wanted, key = VARIANTS[variant], _key_of(video, variant)
+    return _link(key, _file_name(video, variant), wanted.media_type) if key else None
+
+
+def _file_name(video: Video, variant: str, attempt: int | None = None) -> str:
+    """Return the name under which a browser saves a file of a film."""
     wanted = VARIANTS[variant]
-    key = getattr(video, wanted.field)
-    return _link(key, f"{video.id}.{wanted.extension}", wanted.media_type) if key else None
+    parts = [video.id, *([] if attempt is None else [str(attempt)])]
+    parts += [wanted.shape.variant] if wanted.shape else []
+    return f"{'-'.join(parts)}.{wanted.extension}"
 
 
 def _link(

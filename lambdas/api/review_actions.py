@@ -6,7 +6,7 @@ earlier one did. Its consequences (answering the state machine, queueing the new
 the call is repeated.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,8 +20,10 @@ from lambdas.adapters.storyboards import Storyboards
 from lambdas.api.storyboard_edits import Regeneration, regenerated, replacement, scene_index
 from lambdas.domain import keys
 from lambdas.domain.characters import CastMember, named_in
+from lambdas.domain.engine_notes import shape_note_start, shape_notes
 from lambdas.domain.engines import deployed
 from lambdas.domain.errors import NotReady, PreconditionFailed, VideoNotFound
+from lambdas.domain.shapes import Shape
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video, execution_name, unchanged_parts
@@ -29,6 +31,7 @@ from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
 from lambdas.domain.video_request import Gate
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_storyboard
+from lambdas.intake.film_size import check_shapes
 from lambdas.intake.scene_frames import SceneFrames
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.intake.voices import check_names, check_voices
@@ -173,6 +176,34 @@ class Editing:
 
         return self._settled(tenant, video_id, act)
 
+    def reshape(self, tenant: str, video_id: str, shapes: Sequence[Shape]) -> Video:
+        """Add further shapes to a film. One that is completed starts a new attempt, which makes nothing but
+        the shapes. Raises InvalidRequest, NotReady, QuotaExceeded, VideoNotFound."""
+
+        def act(video: Video) -> Video | None:
+            check_shapes(shapes, (video.request.width, video.request.height))
+            if all(shape in video.shapes for shape in shapes):
+                return video  # a repeated call
+            if video.stage in (Stage.ASSEMBLING, Stage.PUBLISHING):
+                raise NotReady(
+                    f"Video {video.id} is {video.stage}: it gets no more shapes until it is completed. Wait.",
+                    param="id",
+                )
+            changes = {
+                "more_shapes": (*video.more_shapes, *shapes),
+                "notes": _with_shape_notes(video, shapes),
+            }
+            if video.stage is not Stage.COMPLETED:
+                return self._videos.amend(video, **changes)
+            if _edited(video):
+                raise NotReady(
+                    f"The edited storyboard of {video.id} would be filmed, too. Approve it first.",
+                    param="id",
+                )
+            return self._again(video, **changes)
+
+        return self._settled(tenant, video_id, act)
+
     def preview(self, video: Video, scene: str, preview: Preview) -> str:
         """Return the key of a scene's narration or still.
 
@@ -297,6 +328,13 @@ def _cast(video: Video, casting: Casting, before: Storyboard, after: Storyboard)
         )
         cast.append(one.model_copy(update={"everywhere": one.everywhere and not dropped}))
     return tuple(cast)
+
+
+def _with_shape_notes(video: Video, shapes: Sequence[Shape]) -> tuple[str, ...]:
+    """Return the record's notes with those on shapes that are asked for, or asked for otherwise."""
+    outdated = tuple(shape_note_start(shape) for shape in shapes)
+    kept = (note for note in video.notes if not note.startswith(outdated))
+    return (*kept, *shape_notes(shapes, video.request))
 
 
 def _limit(max_cost: float | None) -> dict[str, float]:

@@ -32,6 +32,7 @@ class Fit(StrEnum):
     FIT = "fit"  # show all of it, with black bars
     COVER = "cover"  # fill the frame and crop the rest
     STRETCH = "stretch"  # show all of it, distorted
+    BLUR = "blur"  # show all of it, over a blurred copy that fills the frame
 
 
 @dataclass(frozen=True)

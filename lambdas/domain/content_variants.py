@@ -5,22 +5,35 @@ from dataclasses import dataclass
 from functools import partial
 
 from lambdas.domain import keys
+from lambdas.domain.shapes import Aspect
 
 
 @dataclass(frozen=True)
 class Variant:
     """One file that a finished video delivers.
 
-    `field`: the record's field with the key of the latest film's file. `delivered`: returns the key for a
-    tenant, a video id and an attempt. `artifact`: returns the key under which the assembly stores it, for a
-    tenant and film hash; None: it is written when the film is delivered.
+    `field`: the record's field with the key of the latest film's file; None: it has none. `delivered`:
+    returns the key for a tenant, a video id and an attempt. `artifact`: returns the key under which the
+    assembly stores it, for a tenant and film hash; None: it is written when the film is delivered. `shape`:
+    the further shape of the film that it belongs to.
     """
 
-    field: str
+    field: str | None
     extension: str
     media_type: str
     delivered: Callable[[str, str, int], str]
     artifact: Callable[[str, str], str] | None = None
+    shape: Aspect | None = None
+
+
+def _film(aspect: Aspect) -> Variant:
+    delivered = partial(keys.delivered_film, shape=aspect.variant)
+    return Variant(None, "mp4", "video/mp4", delivered, keys.film, aspect)
+
+
+def _thumbnail(aspect: Aspect) -> Variant:
+    delivered = partial(keys.delivered_thumbnail, shape=aspect.variant)
+    return Variant(None, "webp", "image/webp", delivered, keys.poster, aspect)
 
 
 VARIANTS = {
@@ -52,4 +65,6 @@ VARIANTS = {
     "stems": Variant("stems", "zip", "application/zip", keys.delivered_stems, keys.stems),
     "storyboard": Variant("delivered_storyboard", "json", "application/json", keys.delivered_storyboard),
     "manifest": Variant("manifest", "json", "application/json", keys.delivered_manifest),
+    **{aspect.variant: _film(aspect) for aspect in Aspect},
+    **{f"{aspect.variant}_thumbnail": _thumbnail(aspect) for aspect in Aspect},
 }

@@ -1,11 +1,15 @@
 """Notes to the user on how an engine renders a film that has another size or rate than its own."""
 
+from collections.abc import Sequence
+
 from lambdas.domain.engines import CATALOGUE, Engine, deployed
 from lambdas.domain.film_format import FpsMode, Framing, Size, cropped, orientation
+from lambdas.domain.shapes import Shape
 from lambdas.domain.video_request import VideoRequest
 
 # A smaller cut, such as 1360x768 for 16:9, is not worth a note; the record has its share anyway.
 _NOTED = 0.05
+_NOTED_IN_SHAPES = 0.25  # whoever asks for another shape expects some
 
 
 def notes_of(request: VideoRequest, offered: frozenset[str], workflow: str) -> tuple[str, ...]:
@@ -27,6 +31,22 @@ def notes_of(request: VideoRequest, offered: frozenset[str], workflow: str) -> t
             f"frames are {how} to make {request.fps}."
         )
     return tuple(notes)
+
+
+def shape_notes(shapes: Sequence[Shape], request: VideoRequest) -> tuple[str, ...]:
+    """Return sentences on the further shapes of a film that leave much of its picture out."""
+    film = request.width, request.height
+    return tuple(
+        f"{shape_note_start(shape)}shows {1 - cut:.0%} of the film's picture. Say with focal_point what it "
+        "keeps in view, or send fit=blur or fit=contain to keep all of it."
+        for shape in shapes
+        if (cut := shape.cropped(film)) >= _NOTED_IN_SHAPES
+    )
+
+
+def shape_note_start(shape: Shape) -> str:
+    """Return how a note on a shape begins."""
+    return f"Shape {shape.aspect} "
 
 
 def _shape(name: str, film: Size, rendered: Size, fit: Framing) -> str | None:

@@ -289,23 +289,28 @@ def _preparing(request: VideoRequest) -> float:
 def _joining(
     request: VideoRequest, engine: Engine, scenes: Sequence[int], lengths: Sequence[Sequence[int]]
 ) -> float:
-    """Return the seconds that a function takes to assemble the film."""
+    """Return the seconds that a function takes to assemble the film and its further shapes."""
     clips = sum(map(len, lengths))
     within = clips - len(scenes)  # joints between clips of a scene
     cut = request.transition is TransitionKind.NONE
     encoded = 0 if cut else len(scenes) - 1 + (0 if engine.chained else within)
     continued = within if engine.chained else 0
     lettered = sum(scenes) if request.burn_captions else 0
-    return seconds_to_join(
-        (request.width, request.height),
-        request.fps,
-        frames=sum(scenes),
-        clips=clips,
-        joints=encoded + (continued if request.even_out else 0),
-        within_joints=0 if cut else encoded * round(request.transition_seconds * request.fps),
-        lettered=lettered,
-        continued=continued,
-        mixed=request.music is not None or (request.brief is not None and request.brief.narrated),
-        heard=engine.sound and request.clip_sound is not ClipSound.DROP,
-        stems=request.stems,
+    film = request.width, request.height
+    return sum(
+        seconds_to_join(
+            size,
+            request.fps,
+            frames=sum(scenes),
+            clips=clips,
+            joints=encoded + (continued if request.even_out else 0),
+            within_joints=0 if cut else encoded * round(request.transition_seconds * request.fps),
+            lettered=lettered,
+            continued=continued,
+            mixed=request.music is not None or (request.brief is not None and request.brief.narrated),
+            heard=engine.sound and request.clip_sound is not ClipSound.DROP,
+            stems=request.stems and not shaped,
+            shaped=shaped,
+        )
+        for size, shaped in ((film, False), *((shape.size(film), True) for shape in request.shapes))
     )

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.narration import Sentence
+from lambdas.domain.shapes import Shape
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video_request import CaptionLook, CaptionStyle, Lora, Music
 
@@ -94,6 +96,7 @@ class Scene(Document):
     picture: str | None = None  # key in the input bucket of the character's picture that it starts from
     ends_on: Picture | None = None  # the last frame of its last clip
     characters: tuple[Appearance, ...] = ()
+    focal_point: str | None = None  # what a crop to another shape keeps in view; None: the film's
 
     @property
     def title(self) -> str:
@@ -145,6 +148,19 @@ class FilmPlan(Document):
     beats_note: str | None = None  # which cuts are not on the music's beats, if that was asked for
     clip_sound: ClipSound = ClipSound.DROP
     stems: bool = False  # the sound is delivered apart, too
+    focal_point: str | None = None  # of scenes that have none of their own; None: the middle
+    shape: Shape | None = None  # the plan is that of this further shape: see in_shape
+
+    def in_shape(self, shape: Shape) -> "FilmPlan":
+        """Return the plan of the same film in a further shape, which its clips are made to fill, and
+        which has the film's sound."""
+        width, height = shape.size((self.width, self.height))
+        return self.model_copy(update={"width": width, "height": height, "shape": shape, "stems": False})
+
+    @property
+    def focal_points(self) -> list[str | None]:
+        """What a crop of each scene keeps in view; None: its middle."""
+        return [scene.focal_point or self.focal_point for scene in self.scenes]
 
     @property
     def clips_heard(self) -> ClipSound:
@@ -300,4 +316,11 @@ def film_hash(plan: FilmPlan) -> str:
         | ({} if plan.clips_heard is ClipSound.DROP else {"clip_sound": plan.clips_heard})
         | ({} if plan.caption_style is CaptionStyle.PLAIN else {"caption_style": plan.caption_style})
         | ({} if plan.caption_look == CaptionLook() else {"caption_look": plan.caption_look.model_dump()})
+        | ({} if plan.shape is None else {"shape": _shaped(plan, plan.shape)})
     )
+
+
+def _shaped(plan: FilmPlan, shape: Shape) -> list[Any]:
+    """Return what determines the pictures of a further shape, besides the film's clips."""
+    points = plan.focal_points if shape.fit is Framing.COVER else None
+    return [plan.width, plan.height, shape.fit, points]

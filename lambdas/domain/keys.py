@@ -192,12 +192,14 @@ def delivered(tenant: str, video_id: str, attempt: int) -> str:
     return video_folder(tenant, video_id) + f"films/{attempt}/"
 
 
-def delivered_film(tenant: str, video_id: str, attempt: int) -> str:
-    return delivered(tenant, video_id, attempt) + "film.mp4"
+def delivered_film(tenant: str, video_id: str, attempt: int, shape: str = "") -> str:
+    """`shape`: the name of a further shape, such as 9x16."""
+    return delivered(tenant, video_id, attempt) + f"{shape or 'film'}.mp4"
 
 
-def delivered_thumbnail(tenant: str, video_id: str, attempt: int) -> str:
-    return delivered(tenant, video_id, attempt) + "thumbnail.webp"
+def delivered_thumbnail(tenant: str, video_id: str, attempt: int, shape: str = "") -> str:
+    """`shape`: as for `delivered_film`."""
+    return delivered(tenant, video_id, attempt) + f"{shape or 'thumbnail'}.webp"
 
 
 def delivered_spritesheet(tenant: str, video_id: str, attempt: int) -> str:
@@ -257,8 +259,8 @@ def tenant_record(tenant: str) -> str:
 
 
 def drop_result(dropped: str, extension: str) -> str:
-    """Return the key of a dropped object's film (`mp4`), failure (`error.json`), note (`note.json`) or count
-    of attempts (`attempts.json`)."""
+    """Return the key of a dropped object's film (`mp4`), the film in a further shape (`9x16.mp4`), failure
+    (`error.json`), note (`note.json`) or count of attempts (`attempts.json`)."""
     return f"{dropped}.{extension}"
 
 

@@ -10,9 +10,10 @@ from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_format import FpsMode, Framing, cropped
 from lambdas.domain.film_plan import Clip, FilmPlan, Picture, Scene, film_hash
+from lambdas.domain.shapes import Aspect, Shape
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
-from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, part_of
+from lambdas.domain.video_parts import AssemblyProgress, ClipProgress, PartProgress, ShapeMade, part_of
 
 
 class Artifact(Document):
@@ -89,6 +90,19 @@ class Delivered(Document):
     bytes: int
 
 
+class ShapeOfFilm(Document):
+    """A further shape of the film. `sha256` is its content address, as that of an Artifact."""
+
+    aspect: Aspect
+    size: str
+    fit: Framing
+    cropped: float  # the share of the film's picture that it doesn't show, 0 to 1
+    focal_points: list[str | None] = []  # of each scene, if it is cropped; None: the middle
+    sha256: str
+    reused: bool = False
+    took: float | None = None
+
+
 class Manifest(Document):
     """The manifest of a film. `cost` is the total; None if any cost is unknown."""
 
@@ -117,6 +131,7 @@ class Manifest(Document):
     prompt: PromptWritten | None = None
     scenes: list[SceneMade]
     film: Artifact
+    shapes: list[ShapeOfFilm] = []
     delivered: list[Delivered]
     cost: float | None
 
@@ -164,6 +179,7 @@ def make_manifest(
         prompt=_prompt(video),
         scenes=pieces.scenes(),
         film=pieces.film(),
+        shapes=[_shape(video, plan, shape) for shape in video.shapes],
         delivered=[
             Delivered(variant=name, media_type=VARIANTS[name].media_type, bytes=size)
             for name, size in delivered.items()
@@ -176,6 +192,23 @@ def new_scenes(film: Manifest, before: Manifest) -> tuple[int, ...]:
     """Return the indexes of the scenes that the film before did not have: with another clip or narration."""
     known = {_pieces_of(scene) for scene in before.scenes}
     return tuple(scene.index for scene in film.scenes if _pieces_of(scene) not in known)
+
+
+def _shape(video: Video, plan: FilmPlan, shape: Shape) -> ShapeOfFilm:
+    shaped, film = plan.in_shape(shape), (plan.width, plan.height)
+    made = next(
+        (one for one in (video.assembly.shapes if video.assembly else ()) if one.aspect == shape.aspect), None
+    )
+    return ShapeOfFilm(
+        aspect=shape.aspect,
+        size=f"{shaped.width}x{shaped.height}",
+        fit=shape.fit,
+        cropped=shape.cropped(film),
+        focal_points=plan.focal_points if shape.fit is Framing.COVER else [],
+        sha256=film_hash(shaped),
+        reused=made.reused if made else False,
+        took=_took(made) if made else None,
+    )
 
 
 def _pieces_of(scene: SceneMade) -> tuple[str | None, ...]:
@@ -273,7 +306,7 @@ class _Pieces:
         )
 
 
-def _took(made: PartProgress | ClipProgress | AssemblyProgress) -> float | None:
+def _took(made: PartProgress | ClipProgress | AssemblyProgress | ShapeMade) -> float | None:
     if made.started_ms is None or made.finished_ms is None:
         return None
     return (made.finished_ms - made.started_ms) / 1000

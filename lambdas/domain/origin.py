@@ -12,6 +12,7 @@ from lambdas.domain.engines import Engine
 from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.planning import Shot, clip_lengths
 from lambdas.domain.prompts import clip_prompts, with_change
+from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
@@ -137,8 +138,8 @@ def storyboard_shots(
         old = source.scenes[index] if index < len(before.scenes) else None
         same = (
             old is not None
-            and (storyboard.style, scene) == (before.style, before.scenes[index])
-            and (not scene.continues or (bool(result) and result[-1] is source.scenes[index - 1]))
+            and (storyboard.style, _made_of(scene)) == (before.style, _made_of(before.scenes[index]))
+            and (not scene.continues or (bool(result) and isinstance(result[-1], Scene)))
             # The last scene gives no frames to a transition, so its clips differ from any other scene's.
             and _gives(storyboard, index) == _gives(before, index)
             and (not scene.meets_next or old.ends_on == shot.ends_on)
@@ -146,13 +147,18 @@ def storyboard_shots(
             and [said.sound for said in old.narration] == [said.sound for said in shot.narration]
         )
         if old is not None and same:
-            result.append(old)
+            result.append(old.model_copy(update={"focal_point": shot.focal_point}))
             continue
         known = old is not None and len(storyboard.scenes) == len(before.scenes)
         if old is not None and known:
             shot = replace(shot, of=_pictures(old, origin, engine), sound_of=_sounds(old, origin, engine))
         result.append(replace(shot, strength=origin.strength))
     return result
+
+
+def _made_of(scene: StoryboardScene) -> StoryboardScene:
+    """Return what a scene's clips are made of: not where a further shape crops them."""
+    return scene.model_copy(update={"focal_point": None})
 
 
 def _gives(storyboard: Storyboard, index: int) -> bool:

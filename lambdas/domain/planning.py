@@ -45,6 +45,7 @@ class Shot:
     starts_on: Picture | None = None  # the user's own for this scene
     ends_on: Picture | None = None  # likewise, or the next scene's first picture, which it meets
     opens_with: CastMember | None = None  # whose picture it starts from if it has no other
+    focal_point: str | None = None  # see Scene
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
@@ -159,6 +160,7 @@ def make_plan(
         music=request.music,
         clip_sound=request.clip_sound,
         stems=request.stems,
+        focal_point=request.focal_point,
     )
 
 
@@ -401,6 +403,7 @@ def _scene(
         picture=opener.image.key if opener else None,
         ends_on=shot.ends_on if clips[-1].footage is None else None,
         characters=tuple(one.appearance for one in shot.characters),
+        focal_point=shot.focal_point,
     )
 
 

@@ -17,6 +17,7 @@ from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document, fin
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.pronunciation import LEXICON, Lexicon, parse_lexicon
 from lambdas.domain.sentences import can_be_spoken
+from lambdas.domain.shapes import FOCAL_POINT, FOCAL_POINTS
 from lambdas.domain.spoken_text import LONGEST_PAUSE, pauses, spoken_text
 from lambdas.domain.wrong_fields import wrong_fields
 
@@ -78,6 +79,7 @@ _Seconds = Annotated[
 ]
 
 GivenLexicon = Annotated[Lexicon, BeforeValidator(parse_lexicon), Field(description=LEXICON)]
+FocalPoint = Annotated[str, Field(pattern=FOCAL_POINT, description=FOCAL_POINTS)]
 _Flag = Annotated[bool, Field(strict=True, description="true or false")]
 
 
@@ -146,7 +148,8 @@ class Scene(Document):
     `seconds`: its length; None: as long as its narration, else its share of the film. `continues`: it
     continues the previous scene with a cut, starting from that scene's last picture. `meets_next`: it ends on
     the next scene's first picture. `first_frame`, `last_frame`: the pictures that it starts from and ends on,
-    instead of its still and of the film's.
+    instead of its still and of the film's. `focal_point`: what a crop to another shape keeps in view, instead
+    of the film's.
     """
 
     narration: Narration | None = None
@@ -157,6 +160,7 @@ class Scene(Document):
     meets_next: _Flag = False
     first_frame: Frame | None = Field(default=None, description=_FRAME)
     last_frame: Frame | None = Field(default=None, description=_FRAME)
+    focal_point: FocalPoint | None = None
 
     @property
     def is_spoken(self) -> bool:
@@ -245,6 +249,7 @@ class PartialScene(Document):
     meets_next: _Flag | None = None
     first_frame: Frame | None = Field(default=None, description=_FRAME)
     last_frame: Frame | None = Field(default=None, description=_FRAME)
+    focal_point: FocalPoint | None = None
 
 
 class PartialStoryboard(Document):

@@ -9,6 +9,7 @@ from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.prices import total
 from lambdas.domain.pronunciation import Lexicon, Said, pronounced
 from lambdas.domain.quotas import Reservation
+from lambdas.domain.shapes import Aspect, Shape
 from lambdas.domain.stages import CLOSED, Stage
 from lambdas.domain.storyboard import Narration, Storyboard
 from lambdas.domain.video_parts import (
@@ -74,6 +75,8 @@ class Video(Document):
     steps: list[JoinStep] = []  # the visible ones, in the clips as rendered
     assembled: int = 0  # progress of the assembling stage, in percent
     assembly: AssemblyProgress | None = None  # set when it is done
+    more_shapes: tuple[Shape, ...] = ()  # asked for since it was created
+    shaping: Aspect | None = None  # the further shape that is being made
     films: tuple[DeliveredFilm, ...] = ()  # of all attempts, the oldest first
     film: str | None = None  # key of the latest film in the output bucket
     thumbnail: str | None = None
@@ -94,6 +97,11 @@ class Video(Document):
     max_cost: float | None = None  # USD of all its attempts
     spent: float = 0.0  # USD of its earlier attempts, as far as known
     history: list[StageEntry] = []
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The further shapes of its film, each aspect as it was asked for last."""
+        return list({one.aspect: one for one in (*self.request.shapes, *self.more_shapes)}.values())
 
     @property
     def closed(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from lambdas.domain.documents import Document
+from lambdas.domain.shapes import Aspect
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, ClipState, FailedTry, PartProgress
@@ -17,6 +18,7 @@ class VideoEvent(Document):
     attempt: int
     scene: int | None = None
     clip: int | None = None
+    shape: Aspect | None = None
     reused: bool | None = None
     by: str | None = None
     seconds: float | None = None

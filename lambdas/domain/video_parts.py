@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from lambdas.domain.documents import Document
+from lambdas.domain.shapes import Aspect
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_request import Gate
 
 
 class Failure(Document):
-    """Why a video failed: the step, scene and clip, and what to do."""
+    """Why a video failed: the step, the scene and clip or the shape, and what to do."""
 
     step: str
     scene: int | None = None
     clip: int | None = None
+    shape: Aspect | None = None
     code: str
     reason: str
     advice: str
@@ -118,16 +120,26 @@ class SecondTries(Document):
     note: str | None = None  # why a clip that warns was not rendered again
 
 
+class ShapeMade(Document):
+    """A further shape of the film, made after it."""
+
+    aspect: Aspect
+    reused: bool = False
+    started_ms: int
+    finished_ms: int
+
+
 class AssemblyProgress(Document):
     """The latest assembly of the film from its clips."""
 
     reused: bool = False
-    cost: float | None = None  # USD; 0 if reused
+    cost: float | None = None  # USD, with its further shapes; 0 if all is reused
     warnings: int | None = None  # how many checks of the quality report warn
     content: str | None = None  # SHA-256 in the names of the film and of its report, pictures and captions
     storyboard: str | None = None  # SHA-256 of the storyboard that it was made from
     started_ms: int
     finished_ms: int
+    shapes: tuple[ShapeMade, ...] = ()
 
 
 class DeliveredFilm(Document):

@@ -12,6 +12,7 @@ from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
+from lambdas.domain.shapes import Shape
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.webhooks import RequestedWebhook
 
@@ -240,6 +241,8 @@ class VideoRequest(Document):
     transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)
     even_out: bool = False  # smooth jumps of brightness and colour where one clip starts from another
     fragmented: bool = False  # write the film as a fragmented MP4
+    shapes: tuple[Shape, ...] = ()  # in which the film is delivered, too
+    focal_point: str | None = None  # what a crop to one of them keeps in view; None: the middle
     origin: Origin | None = None
     webhook: RequestedWebhook | None = None
     max_cost: float | None = None  # USD; a retry may change the video's

@@ -19,7 +19,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.assembly import ClipSound
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import CastMember, Image, Role, opening
-from lambdas.domain.engine_notes import notes_of
+from lambdas.domain.engine_notes import notes_of, shape_notes
 from lambdas.domain.engines import CATALOGUE, Engine, deployed, engine_named
 from lambdas.domain.errors import (
     ArtifactMissing,
@@ -57,7 +57,7 @@ from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
 from lambdas.intake.files import FONT, INPUT_REFERENCE, LAST_FRAME, MUSIC, File
 from lambdas.intake.film_kind import LOOK, OF_SCENES, SOURCES, brief_of, film_seconds
-from lambdas.intake.film_size import film_size
+from lambdas.intake.film_size import check_shapes, film_size
 from lambdas.intake.other_names import OURS
 from lambdas.intake.scene_frames import SceneFrames
 from lambdas.intake.tenant_quotas import TenantQuotas
@@ -265,6 +265,7 @@ class Intake:
         _check_budget(parsed, engine)
         look = _caption_look(tenant, parsed, files.get(FONT))
         _check_captions(parsed, look)
+        _check_shapes(parsed, (width, height))
         _check_letters(parsed, look, files.get(FONT))
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
@@ -402,7 +403,7 @@ class Intake:
 
     def _notes(self, request: VideoRequest) -> tuple[str, ...]:
         engine = notes_of(request, self._settings.offered, self._settings.workflow)
-        return (*engine, *narration_notes(request))
+        return (*engine, *narration_notes(request), *shape_notes(request.shapes, request))
 
 
 def _asks_sound(fields: Mapping[str, Any], parsed: Fields) -> str | None:
@@ -500,6 +501,15 @@ def _check_captions(fields: Fields, look: CaptionLook) -> None:
             "the pictures, or captions=true for a WebVTT file with the words' times.",
             param="caption_style",
         )
+
+
+def _check_shapes(fields: Fields, film: Size) -> None:
+    if fields.focal_point is not None and not fields.shapes:
+        raise InvalidRequest(
+            "focal_point must be omitted without shapes: it says what a crop to another shape keeps in view.",
+            param="focal_point",
+        )
+    check_shapes(fields.shapes, film)
 
 
 def _caption_look(tenant: str, fields: Fields, font: bytes | None) -> CaptionLook:

@@ -39,6 +39,8 @@ OF_FILE = (
     "fit",
     "fps",
     "fps_mode",
+    "shapes",
+    "focal_point",
     "seed",
     "steps",
     "guidance",
@@ -222,6 +224,7 @@ class Remake:
     ) -> Video:
         """Admit the request. Copy what the film needs of its source's own, and note that it is made from it,
         so that the source can be deleted."""
+        request = request.model_copy(update={"shapes": tuple(source.shapes)})
         origin = request.origin
         self.intake.filter.check({"prompt": origin.prompt if origin else ""})
         scenes = self._scenes(source, origin.storyboard) if origin and origin.storyboard else []

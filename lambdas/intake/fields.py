@@ -3,7 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import ClipSound, TransitionKind
@@ -14,7 +22,15 @@ from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import ASPECT, RATES, FpsMode, Framing
 from lambdas.domain.pronunciation import LEXICON
-from lambdas.domain.storyboard import MOST_SCENES, GivenLexicon, PartialStoryboard, VoiceName, parse_partial
+from lambdas.domain.shapes import FOCAL_POINTS, Aspect, Shape
+from lambdas.domain.storyboard import (
+    MOST_SCENES,
+    FocalPoint,
+    GivenLexicon,
+    PartialStoryboard,
+    VoiceName,
+    parse_partial,
+)
 from lambdas.domain.uploads import MEDIA_TYPES
 from lambdas.domain.video_request import (
     BOX,
@@ -78,6 +94,17 @@ def _listed(value: Any) -> Any:
     return [name.strip() for name in value.split(",")]
 
 
+def _of_aspect(value: Any) -> Any:
+    """Parse a shape, which may be its aspect alone."""
+    return {"aspect": value} if isinstance(value, str) else value
+
+
+def _each_aspect_once(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    if len({shape.aspect for shape in shapes}) < len(shapes):
+        raise ValueError("duplicate aspect")
+    return shapes
+
+
 def _in_order(gates: tuple[ScenesGate, ...]) -> tuple[ScenesGate, ...]:
     if len(set(gates)) < len(gates):
         raise ValueError("duplicate gate")
@@ -109,6 +136,19 @@ _Gates = Annotated[tuple[ScenesGate, ...], BeforeValidator(_listed), AfterValida
 EventTypes = Annotated[
     tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_once)
 ]
+_ASPECTS = {"type": "string", "enum": [one.value for one in Aspect]}
+_FITS = {"type": "string", "enum": [one.value for one in Framing], "default": Framing.COVER.value}
+_SHAPE = {"aspect": _ASPECTS, "fit": _FITS}
+_Shape = Annotated[
+    Shape,
+    BeforeValidator(_of_aspect),
+    WithJsonSchema({"anyOf": [_ASPECTS, {"type": "object", "properties": _SHAPE, "required": ["aspect"]}]}),
+]
+Shapes = Annotated[
+    tuple[_Shape, ...],
+    BeforeValidator(_listed),
+    AfterValidator(_each_aspect_once),
+]
 _Characters = Annotated[tuple["Named", ...], BeforeValidator(_from_json), AfterValidator(_once)]
 MaxCost = Annotated[_Number, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 MAX_COST = "a number of USD above 0, at most 1,000,000"
@@ -132,6 +172,12 @@ _WEBHOOK_URL = f"an https:// URL of at most {LONGEST_URL:,} characters"
 _WEBHOOK_EVENT_TYPES = (
     f"a list of {', '.join(EventType)}, each at most once; in a form, its JSON text or the names separated "
     "by commas"
+)
+
+
+SHAPES = (
+    f'a list of {", ".join(Aspect)}, each at most once, or of objects {{"aspect": …, "fit": '
+    f"{' or '.join(Framing)}}}; in a form, its JSON text or the aspects separated by commas"
 )
 
 
@@ -318,6 +364,11 @@ class Fields(Document):
     fit: Framing = Field(default=Framing.COVER, description=_one_of_names(Framing))
     """How the engine's picture becomes the film's if its shape is another: cropped, with black bars, or with
     blurred ones."""
+    shapes: Shapes = Field(default=(), description=SHAPES)
+    """Further shapes in which the film is delivered, from the same clips: cropped (`cover`), with black bars
+    or over a blurred copy, with captions set anew in each."""
+    focal_point: FocalPoint | None = Field(default=None, description=FOCAL_POINTS)
+    """With `shapes`: what a crop keeps in view, in scenes that say nothing else. By default the middle."""
     fps: _Whole | None = Field(
         default=None,
         ge=1,
@@ -445,6 +496,13 @@ class RemixFields(Document):
     """Where the video's events are sent."""
     webhook_event_types: EventTypes = Field(default=DEFAULT_EVENT_TYPES, description=_WEBHOOK_EVENT_TYPES)
     """The events to send there."""
+
+
+class ShapesFields(Document):
+    """Further shapes for a film that exists or is being made."""
+
+    shapes: Annotated[Shapes, Field(min_length=1)] = Field(description=SHAPES)
+    """The shapes to add. One that the film has is made anew if its `fit` is another."""
 
 
 class _OfVideoFields(RemixFields):

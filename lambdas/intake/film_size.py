@@ -1,8 +1,11 @@
 """Decide the film's size in pixels from a request's fields."""
 
+from collections.abc import Sequence
+
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import Size, parse_shape, same_shape
+from lambdas.domain.shapes import Shape
 from lambdas.intake.fields import Fields
 
 
@@ -25,6 +28,16 @@ def film_size(fields: Fields, engine: Engine) -> Size:
             param="aspect",
         )
     return size
+
+
+def check_shapes(shapes: Sequence[Shape], film: Size) -> None:
+    """Raise InvalidRequest if one of a film's further shapes is the film's own."""
+    for shape in shapes:
+        if same_shape(film, parse_shape(shape.aspect)):
+            raise InvalidRequest(
+                f"shapes must not have {shape.aspect}: the film itself is {film[0]}x{film[1]}. Omit it.",
+                param="shapes",
+            )
 
 
 def _parsed(size: str) -> Size:

@@ -27,7 +27,8 @@ class TenantQuotas:
         """Return what counts a new attempt at a video that has ended. Raises QuotaExceeded."""
         done = sum(clip.state is ClipState.DONE for clip in video.clips)
         engine = deployed(video.request.engine, self._settings.workflow)
-        expected = estimate(video.request, engine, self._settings.makers, done=done)
+        request = video.request.model_copy(update={"shapes": tuple(video.shapes)})
+        expected = estimate(request, engine, self._settings.makers, done=done)
         return self.admit(video.tenant, expected.demand)
 
     def states(self, tenant: str) -> list[State]:

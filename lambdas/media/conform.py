@@ -2,26 +2,36 @@
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import chain, islice, repeat
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+import numpy as np
 from av.filter import Graph
+from av.filter.context import FilterContext
 from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
+from PIL import Image
 
 from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
+from lambdas.domain.shapes import Point
 from lambdas.media.encode import BT709, splice_points, write_pictures
 from lambdas.media.limits import LONGEST_SECONDS, MOST_CHECKED_PIXELS, MOST_DECODED_PIXELS, SMALLEST_SIDE
 from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.movie import UPRIGHT
 from lambdas.media.probe import ClipInfo, Source, all_packets, as_source, decoded, open_video, probe
+from lambdas.media.transitions import Planes, mixed
 
+_MIDDLE: Point = (Fraction(1, 2), Fraction(1, 2))
+# The background of Fit.BLUR: the picture at about this many pixels on the short side, blurred by this radius.
+# As in framing.py.
+_BACKGROUND_SIDE, _BACKGROUND_RADIUS = 64, 4
 _UNSPECIFIED = 2  # ITU-T H.273, table 4: matrix from RGB to luma and chroma not specified
 
 
@@ -69,7 +79,14 @@ def check_length(source: Source, film: FilmFormat, frames: int) -> None:
 
 
 def conform(
-    source: Source, film: FilmFormat, fit: Fit, output: BinaryIO, *, frames: int | None = None
+    source: Source,
+    film: FilmFormat,
+    fit: Fit,
+    output: BinaryIO,
+    *,
+    frames: int | None = None,
+    focus: Point = _MIDDLE,
+    over: Image.Image | None = None,
 ) -> ClipInfo:
     """Write the clip's pictures in the film's format to `output` (seekable, readable, empty), as an MP4 with
     keyframes half a second from its ends where a transition can begin or end.
@@ -80,14 +97,18 @@ def conform(
     to be limited-range BT.601: FFmpeg's default, and therefore that of writers that don't specify them
     (diffusers, ComfyUI). HDR is not tone-mapped. Sound is dropped. Memory: a few frames.
 
+    `focus`: the place in the picture that Fit.COVER keeps as near to the middle as it can. `over`: an RGBA
+    picture of the film's size that is laid over each frame.
+
     Return the new clip as read back. Raises ClipUnreadable; ClipMismatch as `check_length` does.
     """
     length = _measure(source)
     count = _count(length, film, frames)
     with open_video(source) as (container, stream):
         shown = _on_screen(decoded(container, stream), length.start, count, film.fps)
+        pictures = _converted(shown, stream, film, fit, focus)
         write_pictures(
-            _converted(shown, stream, film, fit),
+            pictures if over is None else _covered(pictures, over),
             output,
             width=film.width,
             height=film.height,
@@ -206,20 +227,35 @@ def _on_screen(frames: Iterable[VideoFrame], start: int, count: int, fps: Fracti
 
 
 def _converted(
-    frames: Iterable[VideoFrame], stream: VideoStream, film: FilmFormat, fit: Fit
+    frames: Iterable[VideoFrame], stream: VideoStream, film: FilmFormat, fit: Fit, focus: Point = _MIDDLE
 ) -> Iterator[VideoFrame]:
     graph, last = None, None
     for frame in frames:
         if graph is None:
-            graph = _graph(frame, stream.sample_aspect_ratio or Fraction(1), film, fit)
+            graph = _graph(frame, stream.sample_aspect_ratio or Fraction(1), film, fit, focus)
         if frame is not last:
             graph.vpush(frame)
             last, result = frame, graph.vpull()
         yield result
 
 
-def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit) -> Graph:
-    """Return the filters that convert frames like this one, with pixels `pixel` times as wide as high."""
+def _covered(pictures: Iterable[VideoFrame], over: Image.Image) -> Iterator[VideoFrame]:
+    """Lay an RGBA picture over limited-range BT.709 ones."""
+    width, height = over.size
+    colours = VideoFrame.from_ndarray(np.asarray(over.convert("RGB")), "rgb24").reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+    opaque = np.asarray(over.getchannel("A"), np.float64) / 255
+    halved = opaque.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    luma, chroma = (np.rint(256 * part).astype(np.uint16) for part in (opaque, np.tile(halved, (2, 1))))
+    for picture in pictures:
+        planes = mixed(cast(Planes, picture.to_ndarray()), cast(Planes, colours.to_ndarray()), luma, chroma)
+        yield VideoFrame.from_ndarray(planes, "yuv420p")
+
+
+def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit, focus: Point) -> Graph:
+    """Return the filters that convert frames like this one, with pixels `pixel` times as wide as high. For
+    `focus` see `conform`."""
     graph = Graph()
     filters = [
         (
@@ -237,9 +273,14 @@ def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit) -> Gr
     # How much wider, or taller, the picture's aspect is than the film's; 1 if it is not.
     wider, higher = max(Fraction(1), excess), max(Fraction(1), 1 / excess)
     size = film.width, film.height
+    filled = max(1, round(width / wider)), max(1, round(height / higher))
     if fit is Fit.COVER:
-        filters.append(("crop", f"{max(1, round(width / wider))}:{max(1, round(height / higher))}"))
-    elif fit is Fit.FIT:
+        left, top = (
+            max(0, min(whole - part, round(whole * at - Fraction(part, 2))))
+            for whole, part, at in zip((width, height), filled, focus, strict=True)
+        )
+        filters.append(("crop", f"{filled[0]}:{filled[1]}:{left}:{top}"))
+    elif fit in (Fit.FIT, Fit.BLUR):
         size = 2 * max(1, round(film.width / higher / 2)), 2 * max(1, round(film.height / wider / 2))
     matrix = "bt601" if frame.colorspace == _UNSPECIFIED else "auto"
     filters += [
@@ -249,13 +290,50 @@ def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit) -> Gr
             f":in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv",
         ),
         ("format", "yuv420p"),
-        ("pad", f"{film.width}:{film.height}:(ow-iw)/4*2:(oh-ih)/4*2:color=black"),
-        ("setsar", "1"),
-        ("buffersink", ""),
     ]
-    nodes = [graph.add(name, arguments or None) for name, arguments in filters]
-    graph.link_nodes(*nodes).configure()
+    if fit is Fit.BLUR and size != (film.width, film.height):
+        last = _over_blurred(graph, _linked(graph, filters), size, film)
+    else:
+        filters.append(("pad", f"{film.width}:{film.height}:(ow-iw)/4*2:(oh-ih)/4*2:color=black"))
+        last = _linked(graph, filters)
+    _linked(graph, [("setsar", "1"), ("buffersink", "")], last)
+    graph.configure()
     return graph
+
+
+def _over_blurred(
+    graph: Graph, picture: FilterContext, size: tuple[int, int], film: FilmFormat
+) -> FilterContext:
+    """Lay a picture of that size over a blurred copy of itself that fills the film's frame."""
+    scale = min(Fraction(size[0], film.width), Fraction(size[1], film.height))
+    reduction = max(Fraction(1), Fraction(min(film.width, film.height), _BACKGROUND_SIDE))
+    small = [2 * max(1, round(side / reduction / 2)) for side in (film.width, film.height)]
+    split = graph.add("split")
+    picture.link_to(split)
+    covering = [
+        ("crop", f"{round(film.width * scale)}:{round(film.height * scale)}"),
+        ("scale", f"{small[0]}:{small[1]}:flags=area"),
+        ("gblur", f"sigma={_BACKGROUND_RADIUS}"),
+        ("scale", f"{film.width}:{film.height}:flags=bicubic"),
+    ]
+    background = _linked(graph, covering, split)
+    overlay = graph.add("overlay", f"{(film.width - size[0]) // 4 * 2}:{(film.height - size[1]) // 4 * 2}")
+    background.link_to(overlay, 0, 0)
+    split.link_to(overlay, 1, 1)
+    return overlay
+
+
+def _linked(
+    graph: Graph, filters: Sequence[tuple[str, str]], after: FilterContext | None = None
+) -> FilterContext:
+    """Add filters one after another, the first after the given one. Return the last."""
+    for name, arguments in filters:
+        node = graph.add(name, arguments or None)
+        if after is not None:
+            after.link_to(node)
+        after = node
+    assert after is not None  # noqa: S101 - there is at least one
+    return after
 
 
 _TURNS: dict[tuple[int, int, int, int], list[tuple[str, str | None]]] = {

@@ -1,11 +1,12 @@
 """The clips that the state machine has made, and in which order."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from lambdas.domain.assembler import Assembler, assembler_for
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import Renderer
 from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.shapes import Shape
 
 # Clips of a scene that don't start from each other: as many at once as a map allows. The setting `at_once`
 # lowers it.
@@ -36,8 +37,11 @@ class ClipsToMake(Document):
     assembler: Assembler
 
 
-def clips_to_make(plan: FilmPlan, *, check: bool, only: Collection[int] | None = None) -> ClipsToMake:
-    """Return what is to be made. `only`: the clips of these indexes; None: all."""
+def clips_to_make(
+    plan: FilmPlan, shapes: Sequence[Shape] = (), *, check: bool, only: Collection[int] | None = None
+) -> ClipsToMake:
+    """Return what is to be made of a film and its further shapes. `only`: the clips of these indexes; None:
+    all."""
     scenes: list[PlannedScene] = []
     for scene in plan.scenes:
         clips = [
@@ -58,5 +62,5 @@ def clips_to_make(plan: FilmPlan, *, check: bool, only: Collection[int] | None =
         video_id=plan.video_id,
         scenes=[scene for scene in scenes if scene.clips],
         check=check,
-        assembler=assembler_for(plan),
+        assembler=assembler_for(plan, shapes),
     )

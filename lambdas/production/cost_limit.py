@@ -22,7 +22,7 @@ def check_plan(video: Video, plan: FilmPlan, prices: Prices, outputs: Objects) -
     """Raise MaxCostReached if the film can't be finished within its limit. Clips that exist cost nothing."""
     if video.max_cost is None:
         return
-    joining = _known([assembly_cost(prices, seconds_to_assemble(plan))])
+    joining = _known([assembly_cost(prices, seconds_to_assemble(plan, video.shapes))])
 
     def needs(clips: Iterable[Clip]) -> float:
         return _known(planned_clip_cost(plan, clip, prices) for clip in clips)

@@ -15,14 +15,17 @@ from typing import Any
 from lambdas.adapters.object_source import ObjectSource
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
+from lambdas.animatic.lettering import draft_mark
 from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Fit
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipUnreadable
+from lambdas.domain.film_format import Framing
 from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.narration import Sentence
 from lambdas.domain.quality import CaptionTurn, ClipMeasures, QualityReport, SoundMeasures, report
+from lambdas.domain.shapes import point_of
 from lambdas.domain.video_parts import JoinStep
 from lambdas.media import burned_captions, clip_sound, continuity, splice
 from lambdas.media.background import Bed
@@ -46,11 +49,13 @@ from lambdas.production.measures import clip_measures, sound_measures
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
 _MAKING = 2  # increment when the same clips produce other bytes
+_FITS = {Framing.COVER: Fit.COVER, Framing.CONTAIN: Fit.FIT, Framing.BLUR: Fit.BLUR}
 
 
 class Film:
-    """Lays out the film of a plan. `inputs` holds the music, `parts` are what was encoded before, `scratch`
-    is a folder for the sound, and `encoded` is called for each part that needed encoding, once it exists."""
+    """Lays out the film of a plan, or of its further shape. `inputs` holds the music, `parts` are what was
+    encoded before, `scratch` is a folder for the sound, and `encoded` is called for each part that needed
+    encoding, once it exists."""
 
     def __init__(
         self,
@@ -80,7 +85,8 @@ class Film:
         """
         plan = self._plan
         pieces = [self._piece(index) for index in range(len(plan.clips))]
-        self.steps = self._measured(pieces)
+        if plan.shape is None:
+            self.steps = self._measured(pieces)
         pieces = self._encoded_where_needed(pieces)
         layout = lay_out(
             pieces,
@@ -99,7 +105,8 @@ class Film:
         return quality_report(self._plan, self._clip_measures, self._sound_measures)
 
     def _piece(self, index: int) -> Piece:
-        """Return a clip, converted if its format or frame count differs from the film's."""
+        """Return a clip, converted if its format or frame count differs from the film's. In a further shape,
+        each clip is: it is cropped or framed anew, and nothing that is drawn over the film is in it."""
         clip = self._plan.clips[index]
         key = keys.clip(self._plan.tenant, clip.key_hash)
         source = self._outputs.source(key)
@@ -108,16 +115,34 @@ class Film:
             if conforms(source, self._format, frames=clip.film_frames):
                 return Piece(source, index)
         size = [self._format.width, self._format.height]
-        wanted = fingerprint([_MAKING, size, self._plan.fps, Fit.FIT, clip.film_frames])
+        shape = self._plan.shape
+        fit = Fit.FIT if shape is None else _FITS[shape.fit]
+        scene, _ = self._plan.clip(index)
+        focus = point_of(self._plan.focal_points[scene.index])
+        cropped = fit is Fit.COVER
+        marked = cropped and CATALOGUE[self._plan.engine].draft  # a crop may cut a draft's own mark
+        kept = [*map(str, focus), marked] if cropped else []
+        wanted = fingerprint([_MAKING, size, self._plan.fps, fit, clip.film_frames, *kept])
         conformed = keys.conformed_clip(self._plan.tenant, clip.key_hash, wanted)
 
         def make() -> bytes:
             output = BytesIO()
             with blame(index):
-                conform(source, self._format, Fit.FIT, output, frames=clip.film_frames)
+                conform(
+                    _in_memory(source),
+                    self._format,
+                    fit,
+                    output,
+                    frames=clip.film_frames,
+                    focus=focus,
+                    over=draft_mark((self._format.width, self._format.height)) if marked else None,
+                )
             return output.getvalue()
 
-        return Piece(self._made(conformed, make, "video/mp4"), index)
+        piece = Piece(self._made(conformed, make, "video/mp4"), index)
+        if shape is not None:
+            self._encoded()
+        return piece
 
     def _measured(self, pieces: list[Piece]) -> list[JoinStep]:
         """Return the visible brightness steps where clips continue one another."""
@@ -257,7 +282,7 @@ class Film:
         """Save the clips' sound as one: a mix reads it several times."""
         path = self._scratch / "clips"
         with path.open("wb") as file:
-            lay_sound(map(_in_memory, clips), duration, file)
+            lay_sound((replace(one, source=_in_memory(one.source)) for one in clips), duration, file)
         return path
 
     def _music(self) -> Bed | None:
@@ -293,13 +318,11 @@ def _address(piece: Piece) -> list[Any]:
     return [piece.source.key, piece.start, piece.stop]
 
 
-def _in_memory(part: SoundPart) -> SoundPart:
-    """Return the clip as read by one request. A long upload, of which only the sound is needed, stays in
-    S3."""
-    source = part.source
+def _in_memory(source: Source) -> Source:
+    """Return a clip as read by one request. A long upload stays in S3."""
     if source.size > _MOST_IN_MEMORY:
-        return part
-    return replace(part, source=BytesSource(b"".join(source.stream(0, source.size))))
+        return source
+    return BytesSource(b"".join(source.stream(0, source.size)))
 
 
 def _heard_as(part: SoundPart) -> list[Any]:

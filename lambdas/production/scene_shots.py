@@ -72,6 +72,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 continues=scene.continues,
                 characters=members,
                 opens_with=opening(members, scene.video.positive_prompt),
+                focal_point=scene.focal_point,
             )
         )
     return [

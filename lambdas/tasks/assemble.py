@@ -19,8 +19,9 @@ from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.prices import of_time
 from lambdas.domain.quality import QualityReport
+from lambdas.domain.shapes import Shape
 from lambdas.domain.stages import Stage
-from lambdas.domain.video_parts import AssemblyProgress
+from lambdas.domain.video_parts import AssemblyProgress, ShapeMade
 from lambdas.media.ass import ass
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
@@ -61,14 +62,15 @@ def assemble(
     inputs: Objects,
     outputs: Objects,
 ) -> FilmMade:
-    """Assemble the film, resuming from whatever an earlier attempt left. Two concurrent runs duplicate work
-    but do no harm. `usd_per_second` is the price of the function or build that this runs in.
+    """Assemble the film and its further shapes, resuming from whatever an earlier attempt left. Two
+    concurrent runs duplicate work but do no harm. `usd_per_second` is the price of the function or build that
+    this runs in. If it fails, the record says which shape was being made, if any.
 
     Raises ArtifactMissing, CaptionsRefused, ClipMismatch, NarrationTooLong, SoundUnreadable, VideoClosed;
     ClipUnreadable, ClipsDiffer with a clip's index.
     """
     started_ms = now_ms()
-    video = videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0, assembly=None)
+    video = videos.advance(tenant, video_id, Stage.ASSEMBLING, assembled=0, assembly=None, shaping=None)
     plan = load_plan(outputs, tenant, video_id)
     film = keys.film(tenant, film_hash(plan))
     parts = artifacts(outputs, tenant, video_id, videos)
@@ -77,19 +79,21 @@ def assemble(
     _make_pictures(film, plan, outputs)
     _write_captions(plan, inputs, outputs)
     parts.require_video(film, made=not reused)  # the pictures and captions have the film's name
+    reshaping = _Reshaping(plan, videos, inputs, outputs, parts)
+    made = [reshaping.make(shape) for shape in video.shapes]
     finished_ms = now_ms()
-    cost = 0.0 if reused else of_time(usd_per_second, started_ms, finished_ms)
     done = AssemblyProgress(
         reused=reused,
-        cost=cost,
+        cost=_cost(usd_per_second, started_ms, finished_ms, reused=reused, shapes=made),
         warnings=report.warnings,
         content=film_hash(plan),
         storyboard=video.storyboard,
         started_ms=started_ms,
         finished_ms=finished_ms,
+        shapes=tuple(made),
     )
-    video = videos.advance(tenant, video_id, Stage.ASSEMBLING, assembly=done)
-    logger.info("film reused" if reused else "film assembled", extra={"film": film})
+    video = videos.advance(tenant, video_id, Stage.ASSEMBLING, assembly=done, shaping=None)
+    logger.info("film reused" if reused else "film assembled", extra={"film": film, "shapes": len(made)})
     return FilmMade(film=film, reused=reused, review=video.awaits_review)
 
 
@@ -120,6 +124,54 @@ def _make(
     except ClipUnreadable as error:
         forget_broken_clip(plan, outputs, error)
         raise
+
+
+def _cost(
+    usd_per_second: float | None, started_ms: int, ended_ms: int, *, reused: bool, shapes: list[ShapeMade]
+) -> float | None:
+    """Return the cost of what was made: nothing of what was found, a film as it was."""
+    if all([reused, *(one.reused for one in shapes)]):
+        return 0.0
+    since_ms = min(one.started_ms for one in shapes) if reused else started_ms
+    return of_time(usd_per_second, since_ms, ended_ms)
+
+
+class _Reshaping:
+    """Makes the film's further shapes from its clips, each as a film of its own with the same sound."""
+
+    def __init__(
+        self, plan: FilmPlan, videos: Videos, inputs: Objects, outputs: Objects, parts: SharedObjects
+    ) -> None:
+        self._plan = plan
+        self._videos = videos
+        self._inputs = inputs
+        self._outputs = outputs
+        self._parts = parts
+
+    def make(self, shape: Shape) -> ShapeMade:
+        """Make a shape, unless it is there. Raises what `assemble` does."""
+        started_ms = now_ms()
+        plan = self._plan.in_shape(shape)
+        film = keys.film(plan.tenant, film_hash(plan))
+        self._videos.advance(plan.tenant, plan.video_id, Stage.ASSEMBLING, shaping=shape.aspect)
+        if not (reused := self._parts.find(film)):
+            with TemporaryDirectory() as scratch:
+                making = Film(plan, self._inputs, self._outputs, self._parts, Path(scratch), self._go_on)
+                layout = making.layout()
+                self._parts.write(
+                    film,
+                    lambda: self._outputs.put_streamed(
+                        film, layout, "video/mp4", sent=lambda _: self._go_on()
+                    ),
+                )
+        thumbnail = keys.poster(plan.tenant, film_hash(plan))
+        if not self._outputs.exists(thumbnail):
+            self._outputs.put(thumbnail, poster(self._outputs.source(film)), "image/webp")
+        self._parts.require_video(film, made=not reused)
+        return ShapeMade(aspect=shape.aspect, reused=reused, started_ms=started_ms, finished_ms=now_ms())
+
+    def _go_on(self) -> None:
+        require_open(self._videos, self._plan.tenant, self._plan.video_id)
 
 
 def _read_report(plan: FilmPlan, outputs: Objects) -> QualityReport:

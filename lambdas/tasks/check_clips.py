@@ -59,7 +59,7 @@ def check_clips(tenant: str, video_id: str, videos: Videos, outputs: Objects, pr
     A second try that was made before, for an earlier attempt, is found. Raises ArtifactMissing, VideoClosed,
     VideoNotFound.
     """
-    require_open(videos, tenant, video_id)
+    shapes = require_open(videos, tenant, video_id).shapes
     plan = load_plan(outputs, tenant, video_id)
     note: str | None = None
     if not undecided(plan):
@@ -71,12 +71,12 @@ def check_clips(tenant: str, video_id: str, videos: Videos, outputs: Objects, pr
     if missing:
         _begin(videos, plan, missing, note)
         logger.info("clips tried again", extra={"clips": sorted(missing)})
-        return clips_to_make(plan, check=True, only=missing)
+        return clips_to_make(plan, shapes, check=True, only=missing)
     if tries:
         plan = choose(plan, _measures(plan, outputs), _first_measures(plan, outputs))
         store_plan(outputs, plan)
     _end(videos, plan, note)
-    return clips_to_make(plan, check=False, only=())
+    return clips_to_make(plan, shapes, check=False, only=())
 
 
 def _to_try_again(
@@ -86,7 +86,7 @@ def _to_try_again(
     a film fail: it stays within the film's `max_cost`."""
     room = float("inf")
     if video.max_cost is not None:
-        joining = assembly_cost(prices, seconds_to_assemble(plan)) or 0.0
+        joining = assembly_cost(prices, seconds_to_assemble(plan, video.shapes)) or 0.0
         room = video.max_cost - video.spent_so_far - joining
     again: set[int] = set()
     left: dict[str, int] = {}

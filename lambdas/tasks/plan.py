@@ -104,7 +104,7 @@ def plan(
         cast=_placed(video.cast, plan),
         notes=_noted(video, plan),
     )
-    return clips_to_make(plan, check=video.request.on_warning is OnWarning.RETRY_ONCE)
+    return clips_to_make(plan, video.shapes, check=video.request.on_warning is OnWarning.RETRY_ONCE)
 
 
 def _cut(

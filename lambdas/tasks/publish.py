@@ -18,6 +18,7 @@ from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ArtifactMissing, VideoClosed, VideoNotFound
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.manifest import Manifest, artifact_keys, make_manifest, new_scenes
+from lambdas.domain.shapes import Aspect
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, seconds_worked
 from lambdas.domain.video_parts import DeliveredFilm
@@ -27,6 +28,9 @@ from lambdas.production.signing import deliver_signed
 from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PublishSettings
 from lambdas.telemetry import count, logger, measure, rate
+
+# What is delivered beside a dropped object, by the extension that it gets.
+_DROPPED = {"video": "mp4"} | {aspect.variant: f"{aspect.variant}.mp4" for aspect in Aspect}
 
 
 class Published(Document):
@@ -76,7 +80,11 @@ def publish(
                 tenant,
                 video_id,
                 Stage.COMPLETED,
-                **{variant.field: _key_of(video, film, name) for name, variant in VARIANTS.items()},
+                **{
+                    variant.field: _key_of(video, film, name)
+                    for name, variant in VARIANTS.items()
+                    if variant.field
+                },
                 films=(*video.films, film),
                 film_bytes=film.bytes,
                 filmed=video.storyboard,
@@ -107,17 +115,18 @@ def _key_of(video: Video, film: DeliveredFilm, variant: str) -> str | None:
 
 
 def _deliver(video: Video, inputs: Objects, outputs: Objects, key: SigningKey | None) -> DeliveredFilm:
-    """Copy everything to be delivered, and sign the film."""
+    """Copy everything to be delivered, and sign the film in each of its shapes."""
     plan = load_plan(outputs, video.tenant, video.id)
-    content = film_hash(plan)
+    contents = {shape.aspect: film_hash(plan.in_shape(shape)) for shape in video.shapes}
     delivered: dict[str, str] = {}
     for name, variant in VARIANTS.items():
-        if variant.artifact is not None and _has(plan, name):
+        content = film_hash(plan) if variant.shape is None else contents.get(variant.shape)
+        if variant.artifact is not None and content is not None and _has(plan, name):
             made, delivered[name] = (
                 variant.artifact(video.tenant, content),
                 variant.delivered(video.tenant, video.id, video.attempt),
             )
-            if name == "video" and key is not None:
+            if variant.media_type == "video/mp4" and key is not None:
                 deliver_signed(video, plan, made, delivered[name], key, inputs=inputs, outputs=outputs)
             else:
                 outputs.copy(made, delivered[name], variant.media_type)
@@ -126,8 +135,10 @@ def _deliver(video: Video, inputs: Objects, outputs: Objects, key: SigningKey | 
         kept = keys.storyboard(video.tenant, video.id, video.storyboard)
         outputs.copy(kept, delivered["storyboard"], VARIANTS["storyboard"].media_type)
     if video.source is not None:
-        dropped = keys.drop_result(video.source.key, "mp4")
-        outputs.copy(delivered["video"], dropped, VARIANTS["video"].media_type)
+        for name, extension in _DROPPED.items():
+            if name in delivered:
+                dropped = keys.drop_result(video.source.key, extension)
+                outputs.copy(delivered[name], dropped, VARIANTS[name].media_type)
     manifest = make_manifest(
         video,
         plan,
@@ -175,7 +186,8 @@ def _take_back(video: Video, standing: Video | None, outputs: Objects) -> None:
         for variant in VARIANTS.values():
             outputs.delete(variant.delivered(video.tenant, video.id, video.attempt))
     if video.source is not None and (standing is None or standing.film is None):
-        outputs.delete(keys.drop_result(video.source.key, "mp4"))
+        for extension in _DROPPED.values():
+            outputs.delete(keys.drop_result(video.source.key, extension))
 
 
 def _standing(video: Video, videos: Videos) -> Video | None:

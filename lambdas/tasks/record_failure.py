@@ -72,6 +72,8 @@ class RecordFailure:
                 raise VideoClosed(f"video {video.id} is now at attempt {video.attempt}")
             if video.stage is Stage.FAILED:
                 return video
+            if video.stage is Stage.ASSEMBLING:
+                reason = reason.model_copy(update={"shape": video.shaping})
             # Conditional on the record as read: a new attempt may start meanwhile.
             if failed := self._videos.advance_from(video, Stage.FAILED, failure=reason):
                 logger.warning(

@@ -12,7 +12,7 @@ from rich.table import Table
 from lambdas.domain.control_characters import visible
 from reelworks import saved_file
 from reelworks.cli import progress
-from reelworks.cli.follow_film import check_output, download_attempt, finish
+from reelworks.cli.follow_film import check_output, download_attempt, download_shape, finish
 from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file, read_storyboard
 from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
@@ -107,6 +107,17 @@ def make(
             help="How the engine's picture fills a film of another shape: cover (crop), contain (bars) or "
             "blur (blurred bars)."
         ),
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Deliver the film in this shape, too: 16:9, 9:16, 1:1, 4:5 or 21:9; with contain or blur to "
+            "show all of the picture, for example 9:16:blur. Can be repeated."
+        ),
+    ] = None,
+    focal_point: Annotated[
+        str | None,
+        typer.Option(help="What a crop to --shape keeps in view: left, right, top, bottom, or 0.3,0.5."),
     ] = None,
     fps: Annotated[int | None, typer.Option(help="Frames per second, 8 to 60.")] = None,
     fps_mode: Annotated[
@@ -276,6 +287,8 @@ def make(
         "size": size,
         "aspect": aspect,
         "fit": fit,
+        "shapes": [_shape(text) for text in shape] if shape else None,
+        "focal_point": focal_point,
         "fps": fps,
         "fps_mode": fps_mode,
         "draft_for": draft_for,
@@ -362,6 +375,28 @@ def remix(
 
 
 @app.command()
+def shapes(
+    video_id: VideoId,
+    shape: Annotated[
+        list[str],
+        typer.Argument(
+            help="Shapes: 16:9, 9:16, 1:1, 4:5 or 21:9; with contain or blur to show all of the picture, for "
+            "example 9:16:blur."
+        ),
+    ],
+    output: Output = None,
+    wait: Wait = True,
+    as_json: Json = False,
+) -> None:
+    """Deliver an existing film in further shapes, too. Nothing is rendered again."""
+    if wait:
+        check_output(output)
+    with Session() as client:
+        video = client.add_shapes(video_id, [_shape(text) for text in shape])
+        _made(client, video, output, wait=wait, as_json=as_json)
+
+
+@app.command()
 def edit(
     video_id: VideoId,
     prompt: Annotated[str, typer.Argument(help="What the pictures should become.")],
@@ -408,6 +443,11 @@ def _made(client: "Client", video: "Video", output: Path | None, *, wait: bool, 
         for note in video.notes:
             out.print(escape(f"note: {note}"))
     finish(client, video.id, output, as_json=as_json)
+
+
+def _shape(text: str) -> dict[str, str]:
+    aspect, _, fit = text.rpartition(":")
+    return {"aspect": aspect, "fit": fit} if ":" in aspect else {"aspect": text}
 
 
 def _lora(text: str) -> dict[str, Any]:
@@ -480,13 +520,18 @@ def get(
     attempt: Annotated[
         int | None, typer.Option(min=1, help="Attempt that made the film; see `reel films`.")
     ] = None,
+    shape: Annotated[
+        str | None, typer.Option(help="Download the film in this one of its shapes only, for example 9:16.")
+    ] = None,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
-    """Wait for a video, pausing where it needs your review, and download its film."""
+    """Wait for a video, pausing where it needs your review, and download its film in all its shapes."""
     check_output(output, video_id)
     with Session() as client:
-        if attempt is None:
+        if shape is not None:
+            download_shape(client, video_id, shape, output, attempt=attempt, as_json=as_json)
+        elif attempt is None:
             finish(client, video_id, output, as_json=as_json)
         else:
             download_attempt(client, video_id, attempt, output, as_json=as_json)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,64 +58,103 @@ def download_attempt(
     if film is None:
         fail(f"attempt {attempt} of {video_id} made no film. List those that did with: reel films {video_id}")
     path = _path(f"{video_id}-{attempt}", output)
-    size, beside = _download(client, video_id, path, film.variants, attempt=attempt)
+    saved = _download(client, video_id, path, film.variants, attempt=attempt)
     if as_json:
-        print_json({**film.to_dict(), **_files(path, beside, size)}, to_err=_is_stdout(path))
+        print_json({**film.to_dict(), **saved.document}, to_err=_is_stdout(path))
         return
-    _report_files(err if _is_stdout(path) else out, path, beside)
+    saved.report(err if _is_stdout(path) else out)
+
+
+def download_shape(
+    client: Client, video_id: str, aspect: str, output: Path | None, *, attempt: int | None, as_json: bool
+) -> None:
+    """Download the film in one of its further shapes, without anything else. It doesn't wait."""
+    variant = aspect.replace(":", "x")
+    path = _path(f"{video_id}.{variant}", output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        size = client.download(video_id, path, variant=variant, attempt=attempt)
+    except OSError as error:
+        fail(f"cannot write {path}: {error.strerror}. Choose another -o PATH.")
+    saved = _Saved(path, size)
+    if as_json:
+        print_json(saved.document, to_err=_is_stdout(path))
+        return
+    saved.report(err if _is_stdout(path) else out)
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """The files of a film: the film of `size` bytes, and by variant what is saved beside it."""
+
+    path: Path
+    size: int
+    beside: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        files = {variant: str(file.resolve()) for variant, file in self.beside.items()}
+        return {
+            "path": str(self.path.resolve()),
+            "captions_paths": [file for variant, file in files.items() if variant.startswith("captions")],
+            "shapes_paths": {variant: file for variant, file in files.items() if variant not in _BESIDE},
+            **({"stems_path": files["stems"]} if "stems" in files else {}),
+            "bytes": self.size,
+        }
+
+    def report(self, report: Console) -> None:
+        for what, file in [("film", self.path), *((_what(name), file) for name, file in self.beside.items())]:
+            report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
+
+
+def _what(variant: str) -> str:
+    """Return what a variant is called: captions, stems, or the aspect of a further shape."""
+    return variant.partition("_")[0] if variant in _BESIDE else variant.replace("x", ":")
 
 
 def _download(
     client: Client, video_id: str, path: Path, variants: Collection[str], *, attempt: int | None = None
-) -> tuple[int, dict[str, Path]]:
-    """Save a film, and those of its variants that belong beside it under its name: captions, where players
-    look for them, and stems. Return the film's size in bytes, and the other files by variant: none if the
-    film went to no file."""
+) -> _Saved:
+    """Save a film, and those of its variants that belong beside it under its name: further shapes, captions,
+    where players look for them, and stems. Nothing but the film if it went to no file."""
     from reelworks.client import NotFound
 
+    shapes = {name: f".{name}.mp4" for name in variants if re.fullmatch(r"\d+x\d+", name)}
     beside: dict[str, Path] = {}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         size = client.download(video_id, path, attempt=attempt)
         if not path.is_file():
-            return size, {}
-        for variant in (name for name in _BESIDE if name in variants):
-            file = path.with_suffix(_BESIDE[variant])
+            return _Saved(path, size)
+        for variant, suffix in (
+            shapes | {name: _BESIDE[name] for name in _BESIDE if name in variants}
+        ).items():
+            file = path.with_suffix(suffix)
             with suppress(NotFound):  # an older film has no ASS file
                 client.download(video_id, file, variant=variant, attempt=attempt)
                 beside[variant] = file
     except OSError as error:
         again = f"reel get {video_id}{f' --attempt {attempt}' if attempt else ''} -o PATH"
         fail(f"cannot write {path}: {error.strerror}. Get the film with: {again}")
-    return size, beside
-
-
-def _files(path: Path, beside: Mapping[str, Path], size: int) -> dict[str, Any]:
-    stems = {"stems_path": str(beside["stems"].resolve())} if "stems" in beside else {}
-    captions = [str(file.resolve()) for variant, file in beside.items() if variant != "stems"]
-    return {"path": str(path.resolve()), "captions_paths": captions, **stems, "bytes": size}
-
-
-def _report_files(report: Console, path: Path, beside: Mapping[str, Path]) -> None:
-    for what, file in [("film", path), *((name.partition("_")[0], file) for name, file in beside.items())]:
-        report.print(f"{what}: {escape(visible(str(file.resolve())))}", soft_wrap=True)
+    return _Saved(path, size, beside)
 
 
 def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool) -> None:
     path = _path(video.id, output)
     variants = [name for name in _BESIDE if (video.assembly.stems if name == "stems" else video.captions)]
-    size, beside = _download(client, video.id, path, variants)
-    to_stdout = _is_stdout(path)
+    variants += [shape.variant for shape in video.shapes if shape.url]
+    saved = _download(client, video.id, path, variants)
+    size, to_stdout = saved.size, _is_stdout(path)
     if as_json:
-        print_json({**video.to_dict(), **_files(path, beside, size)}, to_err=to_stdout)
+        print_json({**video.to_dict(), **saved.document}, to_err=to_stdout)
         return
     report = err if to_stdout else out
     report.print(progress.stages_table(video))
     for line in progress.film_lines(video):
         report.print(escape(visible(line)), soft_wrap=True)
-    _report_files(report, path, beside)
+    saved.report(report)
     for what, made in (("captions", video.captions), ("stems", video.assembly.stems)):
-        if made and not beside:
+        if made and not saved.beside:
             report.print(f"{what}: not saved, because the film went to no file", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     length = f"{_duration(path)} s, " if path.is_file() else ""

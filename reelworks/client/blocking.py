@@ -83,6 +83,7 @@ class Client:
     edit_scene = _method(Calls.edit_scene)
     approve = _method(Calls.approve)
     retry = _method(Calls.retry)
+    add_shapes = _method(Calls.add_shapes)
     regenerate = _method(Calls.regenerate)
     upload = _method(Calls.upload)
     download = _method(Calls.download)

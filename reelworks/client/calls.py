@@ -322,6 +322,12 @@ class Calls:
         path, query = f"{_path(video_id)}/retry", {"max_cost": max_cost}
         return (yield from self._api.call(Video, "POST", path, query=query, again=False))
 
+    def add_shapes(self, video_id: str, shapes: Sequence[str | Mapping[str, str]]) -> Flow[Video]:
+        """Have a film delivered in further shapes, too: aspects such as "9:16", or objects with an `aspect`
+        and a `fit`. Nothing is rendered again."""
+        body = {"shapes": list(shapes)}
+        return (yield from self._api.call(Video, "POST", f"{_path(video_id)}/shapes", content={"json": body}))
+
     def regenerate(
         self, video_id: str, scene: int, part: str, **wishes: Unpack[RegenerateFields]
     ) -> Flow[Video]:

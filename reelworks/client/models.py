@@ -14,6 +14,9 @@ from reelworks.client.document import ALWAYS, Document
 
 CaptionPosition: TypeAlias = Literal["bottom", "middle", "top"] | str
 
+
+Aspect: TypeAlias = Literal["16:9", "9:16", "1:1", "4:5", "21:9"] | str
+
 CaptionStyle: TypeAlias = Literal["plain", "karaoke", "pop"] | str
 
 ClipSound: TypeAlias = Literal["keep", "duck", "drop"] | str
@@ -321,6 +324,8 @@ class Event(Document):
     """The scene's index, from 0."""
     clip: int | None = None
     """The clip's index, from 0."""
+    shape: str | None = None
+    """The further shape of the film that was being made when it failed."""
     reused: bool | None = None
     """Whether it was found, and not made anew."""
     by: str | None = None
@@ -355,11 +360,12 @@ class FailedFilm(Document):
 
 
 class Failure(Document):
-    """Why a video failed: the step, scene and clip, and what to do."""
+    """Why a video failed: the step, the scene and clip or the shape, and what to do."""
 
     step: str = ALWAYS
     scene: int | None = None
     clip: int | None = None
+    shape: Aspect | None = None
     code: str = ALWAYS
     reason: str = ALWAYS
     advice: str = ALWAYS
@@ -671,7 +677,8 @@ class Scene(Document):
     """One scene. `seconds`: its length; None: as long as its narration, else its share of the film.
     `continues`: it continues the previous scene with a cut, starting from that scene's last picture.
     `meets_next`: it ends on the next scene's first picture. `first_frame`, `last_frame`: the pictures
-    that it starts from and ends on, instead of its still and of the film's."""
+    that it starts from and ends on, instead of its still and of the film's. `focal_point`: what a crop to
+    another shape keeps in view, instead of the film's."""
 
     narration: Narration | None = None
     image: Prompts = ALWAYS
@@ -687,6 +694,7 @@ class Scene(Document):
     last_frame: Frame | None = None
     """Must be an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a
     storyboard that was read, a sha256 and a media_type."""
+    focal_point: str | None = None
 
 
 class ScenePart(Document):
@@ -716,6 +724,21 @@ class SecondTriesOf(Document):
     """USD of their first tries, part of the video's `cost`; null if unknown."""
     note: str | None = None
     """Why other clips that warn were not rendered again, if there are some."""
+
+
+class ShapeOf(Document):
+    aspect: Aspect = ALWAYS
+    fit: Framing = ALWAYS
+    size: str = ALWAYS
+    """Its width x height in pixels."""
+    cropped: float = ALWAYS
+    """The share of the film's picture that it doesn't show, 0 to 1."""
+    variant: str = ALWAYS
+    """Its name among the files of the film; with `_thumbnail`, its poster's."""
+    url: str | None = None
+    """A link to it, valid for an hour; null until there is one."""
+    thumbnail_url: str | None = None
+    """A link to its poster, as long."""
 
 
 class Spend(Document):
@@ -973,6 +996,12 @@ class Video(Document):
     words."""
     caption_look: CaptionLook = ALWAYS
     """How captions are drawn, as `caption_position`, `caption_size` and the like say."""
+    shapes: list[ShapeOf] = []
+    """The film's further shapes."""
+    focal_point: str | None = None
+    """What a crop to one of them keeps in view; null: the middle."""
+    shaping: str | None = None
+    """The further shape that is being made."""
     music: MusicOf | None = None
     storyboard: StoryboardState | None = None
     """Set once it is written."""
@@ -982,7 +1011,7 @@ class Video(Document):
     webhook: WebhookOf | None = None
     """The request's `webhook_url`, and the events that are sent there."""
     failure: Failure | None = None
-    """Which step of which scene and clip failed, why, and what to do."""
+    """Which step of which scene, clip or shape failed, why, and what to do."""
     stages: list[StageEntered] = []
     """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
 
@@ -1182,6 +1211,15 @@ class CreateFields(TypedDict, total=False):
     fit: Framing | None
     """How the engine's picture becomes the film's if its shape is another: cropped, with black bars, or
     with blurred ones. Must be one of cover, contain, blur."""
+    shapes: Sequence[Literal["16:9", "9:16", "1:1", "4:5", "21:9"] | str | dict[str, Any]] | None
+    """Further shapes in which the film is delivered, from the same clips: cropped (`cover`), with black
+    bars or over a blurred copy, with captions set anew in each. Must be a list of 16:9, 9:16, 1:1, 4:5,
+    21:9, each at most once, or of objects {"aspect": …, "fit": cover or contain or blur}; in a form, its
+    JSON text or the aspects separated by commas."""
+    focal_point: str | None
+    """With `shapes`: what a crop keeps in view, in scenes that say nothing else. By default the middle.
+    Must be left, right, top, bottom, center, a corner such as top-left, or x,y from 0,0 (top left) to
+    1,1, for example 0.3,0.5."""
     fps: int | None
     """The film's frame rate. By default the engine's. Must be a whole number of frames per second from 8
     to 60."""

@@ -52,6 +52,10 @@ Engine = Annotated[str | None, Field(description="An engine of list_engines. By 
 Seconds = Annotated[int | None, Field(description="Length of the film in seconds.")]
 Size = Annotated[str | None, Field(description="WIDTHxHEIGHT in pixels, for example 1280x720.")]
 Aspect = Annotated[str | None, Field(description="Instead of size: the shape, for example 9:16.")]
+Shapes = Annotated[
+    list[str] | None,
+    Field(description="Further shapes to deliver the film in, of 16:9, 9:16, 1:1, 4:5 and 21:9."),
+]
 Topic = Annotated[str | None, Field(description="What the film is about.")]
 Board = Annotated[
     dict[str, Any] | None,
@@ -146,6 +150,7 @@ async def estimate_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    shapes: Shapes = None,
     max_cost: MaxCost = None,
 ) -> str:
     """Estimate a film before make_film (prompt) or plan_film (topic, storyboard): its clips, what each
@@ -158,6 +163,7 @@ async def estimate_film(
         "model": engine,
         "size": size,
         "aspect": aspect,
+        "shapes": shapes,
         "max_cost": max_cost,
     }
     async with _api() as api:
@@ -189,6 +195,7 @@ async def make_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    shapes: Shapes = None,
     clip_sound: ClipSound = None,
     on_warning: OnWarning = None,
     max_cost: MaxCost = None,
@@ -204,6 +211,7 @@ async def make_film(
             model=engine,
             size=size,
             aspect=aspect,
+            shapes=shapes,
             clip_sound=clip_sound,
             on_warning=on_warning,
             max_cost=max_cost,
@@ -226,6 +234,7 @@ async def plan_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    shapes: Shapes = None,
     clip_sound: ClipSound = None,
     on_warning: OnWarning = None,
     max_cost: MaxCost = None,
@@ -246,6 +255,7 @@ async def plan_film(
         "model": engine,
         "size": size,
         "aspect": aspect,
+        "shapes": shapes,
         "clip_sound": clip_sound,
         "on_warning": on_warning,
         "max_cost": max_cost,
@@ -383,9 +393,9 @@ async def cancel_film(video_id: VideoId) -> str:
 
 @_tool(_ADDS)
 async def fetch_film(ctx: _Context, video_id: VideoId) -> list[str | Image]:
-    """Download a finished film, and its captions if it has any, into the folder of films on this PC.
-    Returns the path and a picture of it. Goes on where a download broke off. Costs nothing on a PC, and
-    on AWS the transfer."""
+    """Download a finished film, with its further shapes and captions if it has any, into the folder of
+    films on this PC. Returns the path and a picture of it. Goes on where a download broke off. Costs
+    nothing on a PC, and on AWS the transfer."""
     async with _api() as api:
         folder = ctx.request_context.lifespan_context
         video = await api.status(video_id)
@@ -394,6 +404,11 @@ async def fetch_film(ctx: _Context, video_id: VideoId) -> list[str | Image]:
             await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
             size = await api.download(video_id, path)
             saved = [f"film: {path} ({size:,} bytes)"]
+            for shape in video.shapes:
+                if shape.url:
+                    file = path.with_suffix(f".{shape.variant}.mp4")
+                    await api.download(video_id, file, variant=shape.variant)
+                    saved.append(f"{shape.aspect}: {file}")
             if video.captions:
                 captions = path.with_suffix(".vtt")
                 await api.download(video_id, captions, variant="captions")

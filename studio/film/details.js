@@ -6,6 +6,11 @@ import { cost, duration } from "../format.js";
 
 const FILES = {
   video: "Film (MP4)",
+  "16x9": "16:9 (MP4)",
+  "9x16": "9:16 (MP4)",
+  "1x1": "1:1 (MP4)",
+  "4x5": "4:5 (MP4)",
+  "21x9": "21:9 (MP4)",
   captions: "Captions (WebVTT)",
   captions_srt: "Captions (SubRip)",
   captions_ass: "Captions (ASS)",

@@ -1,7 +1,7 @@
 /** What is chosen by looking: the engine, the film's shape, its characters. */
 
 import { html, nothing, svg } from "../component.js";
-import { lineField } from "../controls/field.js";
+import { choiceField, lineField } from "../controls/field.js";
 import { cost, duration } from "../format.js";
 
 /** Radio buttons that look like cards. `choices`: [value, content]. */
@@ -98,6 +98,66 @@ export function shapeCards({ shape, size, engine, faults, input }) {
             hint: engine ? `Width x height in pixels: ${engine.film_sizes}.` : nothing,
             input: (value) => input("size", value),
           })
+        : nothing
+    }`;
+}
+
+const ASPECTS = ["16:9", "9:16", "1:1", "4:5", "21:9"];
+const SHAPE_FITS = [
+  ["", "Crop it"],
+  ["blur", "Show all, over a blurred copy"],
+  ["contain", "Show all, with black bars"],
+];
+const FOCAL_POINTS = [
+  ["left", "Left"],
+  ["right", "Right"],
+  ["top", "Top"],
+  ["bottom", "Bottom"],
+  ["top-left", "Top left"],
+  ["top-right", "Top right"],
+  ["bottom-left", "Bottom left"],
+  ["bottom-right", "Bottom right"],
+];
+
+/** The further shapes in which the film is delivered. `own`: its own shape. */
+export function shapeChoice({ form, own, faults, input }) {
+  const toggled = (one) =>
+    form.shapes.includes(one) ? form.shapes.filter((other) => other !== one) : [...form.shapes, one];
+  const choice = (name, label, choices) =>
+    choiceField({
+      id: `film-${name}`,
+      label,
+      value: form[name],
+      choices,
+      fault: faults.get(`film-${name}`),
+      input: (value) => input(name, value),
+    });
+  const fault = faults.get("film-shapes");
+  return html`
+    <fieldset class="field" id="film-shapes" tabindex="-1" aria-describedby=${fault ? "film-shapes-fault" : nothing}>
+      <legend>Also in these shapes <span class="quiet small">optional</span></legend>
+      <div class="chips">
+        ${ASPECTS.filter((one) => one !== own || form.shapes.includes(one)).map(
+          (one) => html`
+          <label class="chip">
+            <input type="checkbox" .checked=${form.shapes.includes(one)} @change=${() => input("shapes", toggled(one))}>
+            <span class="number">${one}</span>
+          </label>`,
+        )}
+      </div>
+      <p class="hint">Made from the same clips, with captions set anew for each. You can add shapes later, too.</p>
+      ${fault ? html`<p class="fault" id="film-shapes-fault">${fault}</p>` : nothing}
+    </fieldset>
+    ${
+      form.shapes.length
+        ? html`<div class="fields">
+            ${choice("shapes_fit", "How the picture fills them", SHAPE_FITS)}
+            ${
+              form.shapes_fit
+                ? nothing
+                : choice("focal_point", "What the crop keeps in view", [["", "The middle"], ...FOCAL_POINTS])
+            }
+          </div>`
         : nothing
     }`;
 }

@@ -29,6 +29,9 @@ export const emptyForm = () => ({
   model: "",
   shape: "",
   size: "",
+  shapes: [],
+  shapes_fit: "",
+  focal_point: "",
   seconds: "",
   language: "",
   voice: "",
@@ -146,6 +149,10 @@ export function requestOf(form, engine) {
   if (form.music) for (const name of ["music_level", "music_start", "music_fade_in", "music_fade_out"]) given(name);
   if (form.shape === "other") given("size");
   else given("aspect", form.shape);
+  if (form.shapes.length) {
+    body.shapes = form.shapes.map((aspect) => (form.shapes_fit ? { aspect, fit: form.shapes_fit } : aspect));
+    if (!form.shapes_fit) given("focal_point");
+  }
   for (const name of ["input_reference", "last_frame", "music"])
     if (form[name]) given(name, { file_id: form[name].file_id });
   if (form.characters.length)

@@ -27,7 +27,7 @@ function _contents({ style, lexicon, scenes }, stills) {
       ? fingerprint([scene.narration, pronounced(scene.narration.text)])
       : null;
     const still = drawn[index];
-    const before = scene.continues ? fingerprint(all[index - 1]) : null;
+    const before = scene.continues ? fingerprint({ ...all[index - 1], focal_point: null }) : null;
     const next = all[index + 1];
     const ends = [scene.first_frame, scene.last_frame, scene.meets_next && (next?.first_frame ?? drawn[index + 1])];
     const length = scene.seconds ?? scene.narration ?? null;

@@ -120,6 +120,7 @@ const PARTS = [
     "Own pictures",
     (scene) => [scene.first_frame && "first", scene.last_frame && "last"].filter(Boolean).join(", "),
   ],
+  ["Kept in view", (scene) => scene.focal_point],
   ["Seeds", (scene) => [scene.image.seed, scene.video.seed].filter((one) => one !== undefined).join(", ")],
 ];
 

@@ -50,7 +50,7 @@ export function closed({ title, style, lexicon, scenes }) {
 }
 
 export function closedScene(scene) {
-  const { narration, image, video, seconds, continues, meets_next, first_frame, last_frame } = scene;
+  const { narration, image, video, seconds, continues, meets_next, first_frame, last_frame, focal_point } = scene;
   const said = narration?.text?.trim() ? _filled({ ...narration, speed: _number(narration.speed) }) : undefined;
   return _filled({
     narration: said,
@@ -61,6 +61,7 @@ export function closedScene(scene) {
     meets_next,
     first_frame: _frame(first_frame),
     last_frame: _frame(last_frame),
+    focal_point,
   });
 }
 

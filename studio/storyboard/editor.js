@@ -369,6 +369,11 @@ export class StoryboardEditor {
           ${line("narration.language", "Language", { placeholder: "en-US" })}
           ${picture("first_frame", "First picture", (engine?.image ?? "none") !== "none" && !scene.continues)}
           ${picture("last_frame", "Last picture", (engine?.last_image ?? "none") !== "none" && !scene.meets_next)}
+          ${line("focal_point", "Kept in view where another shape crops it", {
+            value: scene.focal_point ?? "",
+            placeholder: "the film's",
+            hint: "left, right, top, bottom, center, a corner such as top-left, or x,y from 0,0 to 1,1",
+          })}
           ${line("image.seed", "Picture's seed", { numeric: "numeric" })}
           ${line("video.seed", "Motion's seed", { numeric: "numeric" })}
           ${text("image.negative_prompt", "Not in the picture", { most: LONGEST.prompt, rows: 2, optional: true })}
@@ -443,6 +448,7 @@ const SCENE_CONTROLS = new Map([
     "meets_next",
     "first_frame",
     "last_frame",
+    "focal_point",
   ].map((path) => [path, path]),
   ["first_frame.file_id", "first_frame"],
   ["last_frame.file_id", "last_frame"],

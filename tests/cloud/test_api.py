@@ -199,6 +199,18 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         ({"aspect": "9:1"}, "aspect", "1:8 to 8:1"),
         ({"aspect": "9:16", "size": "1280x720"}, "aspect", "send aspect alone"),
         ({"fit": "stretch"}, "fit", "cover, contain, blur"),
+        ({"shapes": ["9:16", "2:1"]}, "shapes", "16:9, 9:16, 1:1, 4:5, 21:9, each at most once"),
+        ({"shapes": [{"aspect": "9:16", "fit": "stretch"}]}, "shapes", "cover or contain or blur"),
+        ({"shapes": ["9:16", {"aspect": "9:16"}]}, "shapes", "each at most once"),
+        ({"shapes": ["16:9"], "size": "1280x720"}, "shapes", "the film itself is 1280x720"),
+        ({"shapes": ["9:16"], "focal_point": "middle"}, "focal_point", "left, right, top, bottom, center"),
+        ({"shapes": ["9:16"], "focal_point": "0.3,1.2"}, "focal_point", "0.3,0.5"),
+        ({"focal_point": "left"}, "focal_point", "omitted without shapes"),
+        (
+            KITES | {"storyboard": {"scenes": [{"focal_point": "there"}]}},
+            "scenes[0].focal_point",
+            "a corner such as top-left",
+        ),
         ({"fps": 7}, "fps", "8 to 60"),
         ({"fps": 61, "model": "cogvideox-2b"}, "fps", "nearest is 60"),
         ({"fps_mode": "interpolate"}, "fps_mode", "repeat, blend"),
@@ -607,6 +619,27 @@ def test_a_portrait_film_of_a_landscape_engine_says_what_is_cut(aws: Deployment)
 def test_an_aspect_chooses_the_size(aws: Deployment) -> None:
     assert create(aspect="9:16")["size"] == "720x1280"
     assert create(aspect="9:16", model="cogvideox-2b")["size"] == "432x768"
+
+
+def test_a_film_has_the_shapes_asked_for(aws: Deployment) -> None:
+    """As JSON, and as a form sends them."""
+    as_text = json.dumps([{"aspect": "9:16"}, {"aspect": "1:1", "fit": "blur"}])
+    for shapes in (["9:16", {"aspect": "1:1", "fit": "blur"}], as_text):
+        made = create(aspect="16:9", shapes=shapes, focal_point="0.2,0.5")
+        tall, square = made["shapes"]
+        assert (tall["aspect"], tall["fit"], tall["size"], tall["variant"]) == (
+            "9:16",
+            "cover",
+            "720x1280",
+            "9x16",
+        )
+        assert (square["fit"], square["size"], square["cropped"]) == ("blur", "960x960", 0)
+        assert (tall["cropped"], tall["url"], made["focal_point"]) == (0.6836, None, "0.2,0.5")
+        assert [note for note in made["notes"] if "Shape" in note] == [
+            "Shape 9:16 shows 32% of the film's picture. Say with focal_point what it keeps in view, or send "
+            "fit=blur or fit=contain to keep all of it."
+        ]
+    assert [one["aspect"] for one in create(shapes="9:16, 4:5")["shapes"]] == ["9:16", "4:5"]
 
 
 def test_a_draft_may_stand_in_for_an_engine(aws: Deployment) -> None:

@@ -51,6 +51,13 @@ FILMS = {
 }
 
 
+_SHAPE = {"fit": "cover", "size": "720x1280", "cropped": 0.5, "thumbnail_url": None}
+SHAPES = [
+    {**_SHAPE, "aspect": "9:16", "variant": "9x16", "url": "http://127.0.0.1/9x16"},
+    {**_SHAPE, "aspect": "1:1", "variant": "1x1", "url": None},
+]
+
+
 @pytest.fixture
 def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     def content(request: Request) -> Response:
@@ -99,6 +106,9 @@ def reel(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
             Route("/v1/videos/hostile", lambda _: JSONResponse(hostile)),
             Route("/v1/videos/hostile/storyboard", lambda _: JSONResponse(hostile_storyboard)),
             Route("/v1/videos/video_1/retry", retry, methods=["POST"]),
+            Route("/v1/videos/video_1/shapes", create, methods=["POST"]),
+            Route("/v1/videos/shaped", lambda _: JSONResponse(VIDEO | {"id": "shaped", "shapes": SHAPES})),
+            Route("/v1/videos/shaped/content", content),
         ]
     )
     with serving(api) as url:
@@ -131,6 +141,23 @@ def test_the_films_of_all_attempts_are_listed_and_saved(reel: CliRunner, tmp_pat
     none = reel.invoke(app, ["get", "video_1", "--attempt", "2", "-o", str(tmp_path)])
     assert none.exit_code == 1
     assert "reel films video_1" in none.stderr
+
+
+def test_a_film_s_shapes_are_asked_for_and_saved_beside_it(reel: CliRunner, tmp_path: Path) -> None:
+    asked = [{"aspect": "9:16"}, {"aspect": "1:1", "fit": "blur"}]
+    made = reel.invoke(
+        app, ["make", "A bee", "--shape", "9:16", "--shape", "1:1:blur", "--no-wait", "--json"]
+    )
+    added = reel.invoke(app, ["shapes", "video_1", "9:16", "1:1:blur", "--no-wait", "--json"])
+    for result in (made, added):
+        assert json.loads(result.stdout)["asked"]["shapes"] == asked, result.output
+    saved = reel.invoke(app, ["get", "shaped", "--json", "-o", str(tmp_path)])
+    tall = tmp_path / "shaped.9x16.mp4"
+    assert json.loads(saved.stdout)["shapes_paths"] == {"9x16": str(tall)}, saved.output
+    assert (tall.read_bytes(), (tmp_path / "shaped.mp4").read_bytes()) == (b"9x16", b"film")
+    one = reel.invoke(app, ["get", "shaped", "--shape", "1:1", "-o", str(tmp_path / "square.mp4")])
+    assert one.exit_code == 0, one.output
+    assert (tmp_path / "square.mp4").read_bytes() == b"1x1"
 
 
 def test_a_film_that_cannot_be_saved_is_not_lost(reel: CliRunner, tmp_path: Path) -> None:

@@ -570,6 +570,33 @@ def test_a_retry_of_a_running_or_completed_video(aws: Deployment) -> None:
     refused(post(done, "retry"), 409, "not_ready", "Approve")
 
 
+def test_shapes_are_added_to_a_film_without_rendering_it_again(queue: Deployment) -> None:
+    id_ = written(aspect="16:9", shapes=["1:1"])
+    assert [one["aspect"] for one in post(id_, "shapes", {"shapes": ["9:16"]}).json["shapes"]] == [
+        "1:1",
+        "9:16",
+    ]
+    assert now(id_).attempt == 1, "it gets them with its film"
+    complete(id_, filmed=now(id_).storyboard)
+    queue.messages()
+    wide = [{"aspect": "9:16", "fit": "blur"}, "21:9"]
+    again = post(id_, "shapes", {"shapes": wide}).json
+    assert (again["attempt"], again["stage"]) == (2, "queued")
+    assert [(one["aspect"], one["fit"]) for one in again["shapes"]] == [
+        ("1:1", "cover"),
+        ("9:16", "blur"),
+        ("21:9", "cover"),
+    ]
+    assert post(id_, "shapes", {"shapes": wide}).json["attempt"] == 2, "a repeated call"
+    advance(id_, Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING)
+    refused(post(id_, "shapes", {"shapes": ["4:5"]}), 409, "not_ready", "Wait")
+    advance(id_, Stage.PUBLISHING, Stage.COMPLETED)
+    refused(post(id_, "shapes", {"shapes": ["16:9"]}), 400, "invalid_request", "itself", param="shapes")
+    refused(post(id_, "shapes", {"shapes": []}), 400, "invalid_request", "list", param="shapes")
+    put(id_, edited())
+    refused(post(id_, "shapes", {"shapes": ["4:5"]}), 409, "not_ready", "Approve it first")
+
+
 def test_a_retry_without_a_storyboard(aws: Deployment) -> None:
     id_ = failed(create(prompt=None, topic="Bees")["id"])
     video = post(id_, "retry").json

@@ -25,6 +25,7 @@ def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_pa
         *("make", "--topic", "A kite finds the wind. Then it climbs over the hills.", "--scenes", "2"),
         *("--narrate", "--seed", "4"),
         *("--size", "320x180", "--fps", "8", "--captions", "--burn-captions", "--music", str(song)),
+        *("--shape", "9:16", "--shape", "1:1:blur", "--focal-point", "left"),
     )
     assert (video["burn_captions"], round(video["music"]["seconds"], 1)) == (True, 2.5)
     path = Path(video["path"])
@@ -44,6 +45,19 @@ def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_pa
     for cue in cues:
         shown = film.frames[(cue.start + cue.end) // 2 * 8 // 1000]
         assert letters(shown) > letters(film.frames[0]) + 0.003, cue.plaintext
+
+    others = {variant: look_at(Path(file), scale=1) for variant, file in video["shapes_paths"].items()}
+    assert {name: (one.width, one.height) for name, one in others.items()} == {
+        "9x16": (256, 454),
+        "1x1": (256, 256),
+    }
+    for name, one in others.items():
+        assert (len(one.frames), one.duration, one.sound) == (len(film.frames), film.duration, film.sound)
+        assert np.array_equal(heard(Path(video["shapes_paths"][name])), wave)
+        for cue in cues:
+            foot = one.height * 3 // 4 if name == "9x16" else one.height
+            spoken_at, silent = one.frames[(cue.start + cue.end) // 2 * 8 // 1000], one.frames[0]
+            assert letters(spoken_at[:foot]) > letters(silent[:foot]) + 0.001, (name, cue.plaintext)
 
     exported = cloud.json("export", video["id"], "-o", str(tmp_path / "kite.zip"))
     with zipfile.ZipFile(exported["path"]) as project:

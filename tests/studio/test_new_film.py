@@ -53,6 +53,8 @@ def test_from_a_prompt_to_a_download(cloud: Cloud, window: Window, tmp_path: Pat
     expect(page.get_by_text("animatic takes no last picture, so yours is left out.")).to_be_visible()
     make_it_small(page)
     page.get_by_label("Length in seconds").fill("2")
+    page.get_by_role("checkbox", name="9:16").check()
+    page.get_by_label("What the crop keeps in view").select_option("Left")
     price = page.get_by_label("What the film takes")
     expect(price).to_contain_text("1 clip · 2 s of film · 320x180, 8 fps")
     expect(price.locator("dd").first).to_have_text("Free")
@@ -66,6 +68,11 @@ def test_from_a_prompt_to_a_download(cloud: Cloud, window: Window, tmp_path: Pat
     download.value.save_as(tmp_path / "film.mp4")
     film = look_at(tmp_path / "film.mp4")
     assert (len(film.frames), film.duration) == (16, 2)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile(r"^9:16 \(MP4\)")).click()
+    download.value.save_as(tmp_path / "tall.mp4")
+    tall = look_at(tmp_path / "tall.mp4")
+    assert (len(tall.frames), tall.duration, tall.height > tall.width) == (16, 2, True)
     window.open("/new")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("")  # what was sent is no draft
 

@@ -12,9 +12,11 @@ from lambdas.domain.brief import Brief
 from lambdas.domain.characters import Image
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT
 from lambdas.domain.engines import CATALOGUE
+from lambdas.domain.film_format import Framing
 from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import MOST_CLIPS, clip_lengths
+from lambdas.domain.shapes import Aspect, Shape
 from lambdas.domain.storyboard import MOST_SCENES, PartialScene, PartialStoryboard
 from lambdas.domain.video_parts import ClipProgress, ClipState, JoinStep, PartProgress
 from lambdas.intake.film_kind import LARGEST_STORYBOARD
@@ -52,6 +54,17 @@ def test_long_partly_encoded_films_need_a_build() -> None:
     evened = longest("cogvideox-1.5-5b-i2v", even_out=True)
     assert assembler_for(evened) is Assembler.BUILD
     assert assembler_for(longest("cogvideox-5b", transition="fade")) is Assembler.BUILD
+
+
+def test_further_shapes_take_time_for_each_picture_and_need_a_build_if_they_take_too_long() -> None:
+    plan = longest("cogvideox-5b", seconds=60)
+    shapes = [Shape(aspect=Aspect.TALL), Shape(aspect=Aspect.SQUARE, fit=Framing.BLUR)]
+    alone, one, two = (seconds_to_assemble(plan, shapes[:count]) for count in range(3))
+    assert alone < one < two
+    assert one - alone > plan.frames * 0.34 * 0.08, "megapixels x seconds"
+    assert assembler_for(plan, shapes) is Assembler.FUNCTION
+    assert assembler_for(longest("cogvideox-5b", seconds=2400), shapes) is Assembler.BUILD
+    assert assembler_for(longest("cogvideox-5b", seconds=2400)) is Assembler.FUNCTION
 
 
 def test_the_estimate_grows_with_length_size_and_joints() -> None:

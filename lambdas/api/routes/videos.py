@@ -47,6 +47,7 @@ from lambdas.api.response import (
     link_answer,
     video_answer,
 )
+from lambdas.api.review_actions import Editing
 from lambdas.domain import keys, names
 from lambdas.domain.content_variants import VARIANTS
 from lambdas.domain.errors import (
@@ -67,7 +68,14 @@ from lambdas.domain.video_parts import ClipState
 from lambdas.domain.video_request import MUSIC_TYPES
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import OF_FILE, Remake
-from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields
+from lambdas.intake.fields import (
+    EditFields,
+    ExtendFields,
+    Fields,
+    RemixFields,
+    ShapesFields,
+    parse_form,
+)
 from lambdas.intake.files import FILES, VIDEO
 from lambdas.production.plans import find_plan
 from lambdas.telemetry import logger
@@ -79,6 +87,7 @@ routes = Routes("Videos", "Create, follow, download and delete videos.")
 _FOX = {"prompt": "A fox in the snow", "seconds": 12, "seed": 7}
 _KITES = {"topic": "How kites fly", "tone": "calm and curious", "scenes": 4, "captions": True}
 _PORTRAIT = {"prompt": "A fox in the snow", "aspect": "9:16", "fit": "blur", "fps": 24}
+_SHAPES = {"prompt": "A fox in the snow", "shapes": ["9:16", "1:1"], "focal_point": "left"}
 _VIDEO = {"id": "video_0123456789abcdef0123456789abcdef"}
 
 
@@ -121,7 +130,12 @@ class Content(LinkForm):
         form=True,
         files=tuple(FILES),
         other_names=True,
-        examples={"A prompt": _FOX, "A film of scenes": _KITES, "Another shape and rate": _PORTRAIT},
+        examples={
+            "A prompt": _FOX,
+            "A film of scenes": _KITES,
+            "Another shape and rate": _PORTRAIT,
+            "Several shapes": _SHAPES,
+        },
     ),
     query=Creation,
     headers=(IDEMPOTENCY_KEY, RETRY_COUNT),
@@ -219,6 +233,23 @@ def remix_video(video_id: str) -> Response:
         tenant(), checked_id(video_id), fields, nonce=idempotency_key(), retry=retry_count() > 0
     )
     return video_answer(video, remake.intake.quota_headers)
+
+
+@routes.post(
+    "/v1/videos/<video_id>/shapes",
+    body=Body(ShapesFields, form=True, examples={"For phones and feeds": {"shapes": ["9:16", "1:1"]}}),
+    answer=VideoObject,
+    errors=(VideoNotFound, NotReady),
+)
+def add_shapes(video_id: str) -> Response:
+    """Add shapes to a video
+
+    Of a completed video, another attempt delivers its film in these shapes, too: it renders nothing. One that
+    is being made gets them with its film.
+    """
+    fields, _ = body(files=())
+    asked = parse_form(ShapesFields, fields)
+    return video_answer(Editing(settings()).reshape(tenant(), checked_id(video_id), asked.shapes))
 
 
 @routes.get("/v1/videos", query=Page, answer=VideoList)

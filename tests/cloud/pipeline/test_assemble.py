@@ -24,7 +24,7 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.upload import PART
 from lambdas.domain import keys
 from lambdas.domain.documents import fingerprint
-from lambdas.domain.errors import VideoClosed
+from lambdas.domain.errors import DiskFull, VideoClosed
 from lambdas.domain.film_plan import film_hash
 from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import Shot
@@ -37,7 +37,7 @@ from lambdas.media import continuity
 from lambdas.media.probe import probe
 from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import TASK_VARIABLE
-from lambdas.tasks import assemble
+from lambdas.tasks import assemble, record_failure
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, film_clip, spoken_sound
 from tests.cloud.pipeline.watched_s3 import WatchedS3
@@ -522,10 +522,12 @@ def test_missing_music_is_named(bench: Bench) -> None:
 # --- burned-in captions
 
 
-def with_captions(frames: list[NDArray[np.uint8]], plain: list[NDArray[np.uint8]]) -> list[int]:
+def with_captions(
+    frames: list[NDArray[np.uint8]], plain: list[NDArray[np.uint8]], share: float = 0.01
+) -> list[int]:
     """Return the frames with many pixels that differ by more than re-encoding explains."""
     differ = [np.mean(np.abs(one.astype(int) - other) > 60) for one, other in zip(frames, plain, strict=True)]
-    return [number for number, share in enumerate(differ) if share > 0.01]
+    return [number for number, found in enumerate(differ) if found > share]
 
 
 @pytest.mark.parametrize("transition", ["none", "crossfade", "fade"])
@@ -557,6 +559,103 @@ def test_captions_may_be_a_track_and_burned_in(bench: Bench) -> None:
     with av.open(BytesIO(bench.outputs.get(film(bench, video)))) as container:
         assert len(container.streams.subtitles) == 1
     assert bench.outputs.exists(keys.captions(TENANT, film_hash(bench.plan(video)), "vtt"))
+
+
+# --- further shapes
+
+
+def tracks(content: bytes) -> tuple[list[bytes], list[int | None], list[tuple[Any, Any]]]:
+    """Return a film's packets of sound, the times of its pictures, and its chapters."""
+    with av.open(BytesIO(content)) as container:
+        sound = [bytes(packet) for packet in container.demux(container.streams.audio[0])]
+    with av.open(BytesIO(content)) as container:
+        times = sorted(p.pts for p in container.demux(container.streams.video[0]) if p.pts is not None)
+        return sound, times, [(one["start"], one["metadata"]["title"]) for one in container.chapters()]
+
+
+def shape_of(bench: Bench, video: Video, number: int) -> str:
+    plan = bench.plan(video).in_shape(video.shapes[number])
+    return keys.film(TENANT, film_hash(plan))
+
+
+def test_further_shapes_show_the_film_s_clips_with_its_sound_and_captions_of_their_own(bench: Bench) -> None:
+    shapes = [{"aspect": "9:16"}, {"aspect": "1:1", "fit": "blur"}]
+    video = narrated(bench, burn_captions=True, transition="crossfade", shapes=shapes, focal_point="left")
+    assert run(bench, video)["reused"] is False
+    whole = bench.outputs.get(film(bench, video))
+    tall, square = (bench.outputs.get(shape_of(bench, video, number)) for number in range(2))
+    assert [(probe(one).width, probe(one).height) for one in (tall, square)] == [(256, 454), (256, 256)]
+    assert tracks(tall) == tracks(square) == tracks(whole)
+    plain = narrated(bench, transition="crossfade", shapes=shapes[:1], focal_point="left")
+    run(bench, plain)
+    captioned, bare = decoded(tall), decoded(bench.outputs.get(shape_of(bench, plain, 0)))
+    shown = [n for n in range(64) for start, end, _ in CUES if start <= n / 8 < end]
+    assert with_captions(captioned, bare, share=0.001) == shown
+    rows = np.abs(captioned[shown[0]].astype(int) - bare[shown[0]]).max(axis=(1, 2)) > 60
+    assert 200 < np.nonzero(rows)[0].min() < np.nonzero(rows)[0].max() < 454 * 0.75, (
+        "in the safe area of phones"
+    )
+    for shape in video.shapes:
+        content = film_hash(bench.plan(video).in_shape(shape))
+        picture = Image.open(BytesIO(bench.outputs.get(keys.poster(TENANT, content))))
+        width, height = shape.size((96, 64))
+        assert picture.width / picture.height == pytest.approx(width / height, rel=0.02)
+    made = bench.now(video).assembly
+    assert made is not None
+    assert [(one.aspect, one.reused) for one in made.shapes] == [("9:16", False), ("1:1", False)]
+    parts = {
+        kind: bench.deployment.keys("output", f"artifacts/{TENANT}/{kind}/") for kind in ("joints", "clips")
+    }
+    bench.outputs.delete(shape_of(bench, video, 1))
+    run(bench, video)
+    assert bench.outputs.get(shape_of(bench, video, 1)) == square
+    again = bench.now(video).assembly
+    assert again is not None
+    assert [one.reused for one in again.shapes] == [True, False]
+    for kind, before in parts.items():
+        assert bench.deployment.keys("output", f"artifacts/{TENANT}/{kind}/") == before, (
+            "nothing is encoded twice"
+        )
+
+
+def test_a_crop_keeps_each_scene_s_focal_point_in_view(bench: Bench) -> None:
+    """A picture whose left half is dark and whose right half is light."""
+    shots = [a_shot(focal_point="left"), a_shot("A daisy.")]
+    video = bench.video(
+        "animatic",
+        Stage.RENDERING,
+        request={**TINY, "shapes": [{"aspect": "9:16"}], "focal_point": "1,0.5"},
+        shots=shots,
+    )
+    halves = np.repeat(np.repeat(np.uint8([[[30] * 3, [220] * 3]]), 64, 0), 48, 1)
+    for clip in bench.plan(video).clips:
+        content = recorded([halves] * clip.frames, fps=8)
+        bench.outputs.put(keys.clip(TENANT, clip.key_hash), content, "video/mp4")
+    run(bench, video)
+    frames = decoded(bench.outputs.get(shape_of(bench, video, 0)))
+    assert [round(float(np.mean(frame)) / 10) for frame in (frames[0], frames[-1])] == [3, 22]
+    corner = frames[0][:40, :60].max(axis=2)
+    assert (corner > 150).mean() > 0.02, "a draft is marked, though its own mark is cropped"
+
+
+def test_what_fails_in_a_shape_names_it(bench: Bench) -> None:
+    video = narrated(bench, shapes=[{"aspect": "9:16"}, {"aspect": "4:5"}])
+
+    class Full(Objects):
+        def put_streamed(self, key: str, *args: Any, **more: Any) -> Any:
+            if key == shape_of(bench, video, 1):
+                raise DiskFull("no room")
+            return super().put_streamed(key, *args, **more)
+
+    full = Full(client("s3"), bench.outputs.bucket)
+    with pytest.raises(DiskFull):
+        assemble.assemble(TENANT, video.id, 0.5, bench.videos, bench.inputs, full)
+    assert bench.now(video).shaping == "4:5"
+    failed_step = {"step": "Assemble", "error": {"Error": "States.Timeout"}, "execution": video.id}
+    bench.answer(record_failure.handler, video, **failed_step)
+    failed = bench.now(video).failure
+    assert failed is not None
+    assert (failed.step, failed.shape) == ("Assemble", "4:5")
 
 
 # --- clips that do not match the film's format

@@ -191,6 +191,25 @@ def test_a_dropped_object_gets_its_film_beside_it(bench: Bench) -> None:
     assert bench.outputs.get("drop/acme/kite.txt.mp4") == FILM
 
 
+def test_each_shape_is_delivered_with_its_poster_and_beside_a_dropped_object(bench: Bench) -> None:
+    source = Source(bucket="input", key="drop/acme/bee.txt", etag="1")
+    video = assembled(bench, request={"shapes": [{"aspect": "9:16"}]}, source=source)
+    content = film_hash(bench.plan(video).in_shape(video.shapes[0]))
+    bench.outputs.put(keys.film(TENANT, content), b"the tall film", "video/mp4")
+    bench.outputs.put(keys.poster(TENANT, content), b"its poster", "image/webp")
+    run(bench, video)
+    delivered = keys.delivered(TENANT, video.id, 1)
+    assert bench.outputs.get(f"{delivered}9x16.mp4") == b"the tall film"
+    assert bench.outputs.get(f"{delivered}9x16.webp") == b"its poster"
+    assert bench.outputs.get("drop/acme/bee.txt.9x16.mp4") == b"the tall film"
+    assert bench.outputs.get("drop/acme/bee.txt.mp4") == FILM
+    done = bench.now(video)
+    assert {"9x16", "9x16_thumbnail"} < {*done.films[0].variants}
+    assert "1x1" not in done.films[0].variants
+    shape = Manifest.model_validate_json(bench.outputs.get(str(done.manifest))).shapes[0]
+    assert (shape.aspect, shape.sha256, shape.focal_points) == ("9:16", content, [None])
+
+
 @pytest.mark.parametrize("stage", [Stage.PUBLISHING, Stage.COMPLETED])
 def test_a_crash_before_the_event_repeats_the_step(bench: Bench, stage: Stage) -> None:
     video = assembled(bench)
