@@ -112,6 +112,41 @@ def test_cover_has_no_black_bars_and_keeps_the_middle(size: tuple[int, int]) -> 
     assert frame.max(axis=2).min() > 90
 
 
+@pytest.mark.parametrize(("focus", "seen"), [((0, 0), RED), ((1, 0), GREEN), ((0, 1), BLUE), ((1, 1), GREY)])
+@pytest.mark.parametrize(("size", "at"), [((256, 64), (0.5, None)), ((96, 256), (None, 0.5))])
+def test_cover_keeps_the_focus_in_view(
+    focus: tuple[int, int],
+    seen: tuple[int, int, int],
+    size: tuple[int, int],
+    at: tuple[float | None, float | None],
+) -> None:
+    """In the direction in which it crops; in the other one, all is in view."""
+    output = BytesIO()
+    data = recorded([quarters(*size)] * 2, pix_fmt="yuv444p")
+    conform(data, FILM, Fit.COVER, output, focus=(Fraction(focus[0]), Fraction(focus[1])))
+    across, down = at
+    x = 0.25 + 0.5 * focus[0] if across is None else across
+    y = 0.25 + 0.5 * focus[1] if down is None else down
+    assert looks(decoded(output.getvalue())[0], x, y, seen)
+
+
+@pytest.mark.parametrize("size", [(192, 40), (40, 64)])
+def test_blur_shows_all_over_a_blurred_copy(size: tuple[int, int]) -> None:
+    data = recorded([quarters(*size)] * 2, pix_fmt="yuv444p")
+    _, (bars, _) = conformed(data)
+    _, (frame, _) = conformed(data, fit=Fit.BLUR)
+    picture = bars.max(axis=2) > 70
+    inside = picture.copy()
+    for axis in (0, 1):  # not at its edge
+        inside &= np.roll(picture, 3, axis) & np.roll(picture, -3, axis)
+    assert np.abs(frame[inside].astype(int) - bars[inside]).max() < 40
+    outside = frame[~picture]
+    assert outside.max(axis=1).min() > 60, "no black bars"
+    y = 0.02 if size[0] > size[1] else 0.25
+    assert looks(frame, 0.05, y, RED, within=40)
+    assert looks(frame, 0.95, y, GREEN, within=40)
+
+
 def test_stretch_fills_the_frame_with_the_whole_picture() -> None:
     _, (frame, _) = conformed(recorded([quarters(40, 64)] * 2, pix_fmt="yuv444p"), fit=Fit.STRETCH)
     assert corners(frame) == [RED, GREEN, BLUE, GREY]
