@@ -35,7 +35,7 @@ REVISION = "3"
 
 _STEP = 4  # pixels by which letters are spread at a time: the cost grows with its square
 
-_Mask = NDArray[np.float64]
+_Mask = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ class _Caption:
 
 @lru_cache(maxsize=2)
 def _caption(text: str, lit: tuple[int, int] | None, design: Design, width: int, height: int) -> _Caption:
-    seen: _Mask = np.zeros((height, width))
-    halved: _Mask = np.zeros((height // 2, width // 2))
+    seen: _Mask = np.zeros((height, width), np.float32)
+    halved: _Mask = np.zeros((height // 2, width // 2), np.float32)
     inks = [np.zeros_like(seen), np.zeros_like(halved), np.zeros_like(halved)]
     # From back to front, over the picture. Chroma planes have half the size.
     for mask, colour in _layers(text, lit, design, width, height):
@@ -223,7 +223,7 @@ def _layers(
     outline = design.outline(size)
     placed = list(_placed(lines, size, _top(lines, size, outline, design, width, height), width))
     if look.boxed(design.style):
-        box = np.zeros((height, width))
+        box = np.zeros((height, width), np.float32)
         pad = round(size * 0.3)
         for line, left, base in placed:
             rows = slice(max(0, round(base - line.ascent * size)), max(0, round(base + line.descent * size)))
@@ -252,7 +252,7 @@ def _drawn(
     size: int,
     only: Sequence[tuple[int, int] | None],
 ) -> _Mask:
-    drawn: _Mask = np.zeros(picture[::-1])
+    drawn: _Mask = np.zeros(picture[::-1], np.float32)
     for (line, left, base), letters in zip(placed, only, strict=True):
         drawn = np.maximum(drawn, line.mask(picture, size, left, base, letters))
     return drawn
@@ -281,7 +281,7 @@ def _spread(mask: _Mask, radius: int) -> _Mask:
         slice(max(0, seen[0] - pad), min(length, seen[-1] + pad + 1))
         for seen, length in zip((rows, columns), mask.shape, strict=True)
     )
-    found = mask[area].astype(np.float32)
+    found = mask[area]
     steps = math.ceil(radius / _STEP)
     for _ in range(steps):
         found = _spread_once(found, radius / steps)
@@ -290,7 +290,7 @@ def _spread(mask: _Mask, radius: int) -> _Mask:
     return spread
 
 
-def _spread_once(mask: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+def _spread_once(mask: _Mask, radius: float) -> _Mask:
     reach = math.ceil(radius)
     height, width = mask.shape
     around = np.pad(mask, reach)

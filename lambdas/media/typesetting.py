@@ -233,7 +233,7 @@ class Line:
         left: float,
         base: float,
         only: tuple[int, int] | None = None,
-    ) -> NDArray[np.float64]:
+    ) -> NDArray[np.float32]:
         """Return the line as a mask (0 to 1) of that width and height: in letters of `letters` pixels, from
         `left` on, on the baseline `base` from the top. `only`: from which letter of its text to which."""
         width, height = size
@@ -248,9 +248,9 @@ class Line:
         image = raster.render()
         rows = np.frombuffer(image.buffer, np.uint8) if image.extents.width else np.zeros(0, np.uint8)
         if not rows.size:  # nothing but space
-            return np.zeros((height, width))
+            return np.zeros((height, width), np.float32)
         rows = rows.reshape(image.extents.height, image.extents.stride)[:, :width]
-        return rows[::-1].astype(np.float64) / 255
+        return rows[::-1].astype(np.float32) / 255
 
 
 @lru_cache(maxsize=4096)
