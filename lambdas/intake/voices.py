@@ -54,6 +54,7 @@ def check_names(asked: Mapping[str, str]) -> dict[str, OfferedVoice]:
         if name not in known:
             some = f": {', '.join(known)}" if len(known) <= _MOST_NAMED else ""
             raise InvalidRequest(
-                f"{path} must be a voice that GET /v1/voices lists{some}; got {name[:100]!r}.", param=path
+                f"{path} must be one of the voices that GET /v1/voices lists{some}; got {name[:100]!r}.",
+                param=path,
             )
     return {path: known[name] for path, name in asked.items()}
