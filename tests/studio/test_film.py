@@ -1,10 +1,12 @@
 """A film and what is made of it: an edit compared, remix, extension; and what a reviewer may do."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.cloud.deployment import plain_png
 from tests.films.conftest import Cloud
 from tests.studio.browser import until
 from tests.studio.conftest import TITLES, Films, OpenWindow
@@ -130,3 +132,20 @@ def test_what_the_api_refuses_is_explained(open_window: OpenWindow, films: Films
     page.get_by_role("button", name="Make the film").click()
     expect(page.get_by_role("dialog").get_by_role("alert").filter(has_text="scope")).to_be_visible()
     expect(page.get_by_label("What should change?")).to_have_value("Make it a night scene")
+
+
+def test_a_film_that_warns_is_watched_and_then_delivered(
+    open_window: OpenWindow, cloud: Cloud, films: Films, tmp_path: Path
+) -> None:
+    black = tmp_path / "black.png"
+    black.write_bytes(plain_png())
+    client = cloud.client(films.key)
+    film = client.submit("A bee", image=black, on_warning="review", size="96x64", fps=8, seconds=1).id
+    window = open_window(films.key)
+    page = window.open(f"/films/{film}")
+    page.get_by_role("heading", name="Watch the film: its quality report warns").wait_for(timeout=MINUTES_MS)
+    until(page.locator("studio-player video"), "video => video.readyState >= 3")
+    expect(page.get_by_text("nothing moves for")).to_be_visible()
+    page.get_by_role("button", name="Deliver it").click()
+    expect(page.get_by_role("button", name="Download", exact=True)).to_be_visible(timeout=MINUTES_MS)
+    assert window.violations() == []

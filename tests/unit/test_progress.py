@@ -19,7 +19,7 @@ from reelworks.cli.progress import (
     waiting_lines,
 )
 from reelworks.client.models import Storyboard, Video
-from reelworks.video_words import describe, failure_text
+from reelworks.video_words import describe, failure_text, tried_again
 
 VIDEO = {"id": "video_" + "0" * 32, "seconds": "300", "model": "cogvideox-1.5-5b-i2v"}
 
@@ -216,3 +216,26 @@ def test_notes_on_how_a_film_is_made_are_shown() -> None:
     assert [text for name, text in details(video_of(video)) if name == "note"] == video["notes"]
     assert dict(details(video_of(video)))["rendered_size"] == "720x480"
     assert "note" not in dict(details(video_of(REVIEWING))), "an older cloud sends none"
+
+
+@pytest.mark.parametrize(
+    ("tries", "said"),
+    [
+        (None, ""),
+        ({"clips": [], "kept": [], "note": None}, ""),
+        ({"clips": [0, 2], "kept": None, "note": None}, "clips rendered again because they warn: 1, 3."),
+        (
+            {"clips": [0, 2], "kept": [2], "note": None},
+            "clips rendered again because they warn: 1, 3, 1 of them better.",
+        ),
+        ({"clips": [], "kept": [], "note": "max_cost is 1 USD."}, "max_cost is 1 USD."),
+    ],
+)
+def test_second_tries_are_said(tries: Any, said: str) -> None:
+    assert tried_again(video_of(REVIEWING | {"second_tries": tries})) == said
+
+
+def test_a_film_of_one_prompt_that_waits_has_nothing_to_edit() -> None:
+    waiting = REVIEWING | {"review": REVIEWING["review"] | {"gate": "film"}, "storyboard": None}
+    assert describe(video_of(waiting)) == "waiting for you: the film is ready, and its quality report warns"
+    assert waiting_lines(video_of(waiting))[1:] == ["  reel approve video_1"]

@@ -10,6 +10,7 @@ from lambdas.domain.narration import Spoken
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState, Enhancement, PartProgress, part_of
+from lambdas.production.clips_to_make import SIDE_BY_SIDE
 from lambdas.tasks import plan
 from tests.cloud.pipeline.bench import (
     ANSWER_COST,
@@ -41,7 +42,8 @@ def test_a_video_is_planned_into_clips(bench: Bench) -> None:
     assert run(bench, video) == {
         "tenant": TENANT,
         "video_id": video.id,
-        "scenes": [{"concurrency": plan.SIDE_BY_SIDE, "clips": clips}],
+        "scenes": [{"concurrency": SIDE_BY_SIDE, "clips": clips}],
+        "check": False,
         "assembler": "function",
     }
     planned = bench.now(video)

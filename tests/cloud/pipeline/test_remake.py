@@ -18,6 +18,7 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind
 from lambdas.media.probe import probe
 from lambdas.production.clip_inputs import footage
+from lambdas.production.clips_to_make import SIDE_BY_SIDE
 from lambdas.tasks import draw_clip, plan, render_clip, write_storyboard
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import (
@@ -114,7 +115,7 @@ def test_an_extended_storyboard_has_its_source_s_clips_and_one_more_scene(bench:
     assert hashes(bench, video)[:2] == before
     # The new clip is rendered after the one it continues.
     assert [(one["concurrency"], [clip["scene"] for clip in one["clips"]]) for one in planned["scenes"]] == [
-        (plan.SIDE_BY_SIDE, [0]),
+        (SIDE_BY_SIDE, [0]),
         (1, [1, 2]),
     ]
     assert bench.now(video).clips[-1].seconds == 4
