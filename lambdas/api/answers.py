@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
+from lambdas.domain.moods import Mood
 from lambdas.domain.scopes import Scope
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
@@ -99,6 +100,8 @@ class ScenePart(Made):
 class AssemblyState(TypedDict):
     transition: TransitionKind
     transition_seconds: float
+    cut_on_beats: bool
+    """Whether cuts between scenes are to fall on the music's beats."""
     even_out: bool
     clip_sound: ClipSound
     """What becomes of the clips' own sound, if they have some."""
@@ -111,8 +114,10 @@ class AssemblyState(TypedDict):
 
 
 class MusicOf(TypedDict):
-    seconds: float
-    """The file's length."""
+    mood: Mood | None
+    """Null for music of yours."""
+    seconds: float | None
+    """The file's length; null for music of a mood."""
     level: float
     """In dB against speech."""
     start: float

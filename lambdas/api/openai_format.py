@@ -319,6 +319,7 @@ def clip_list(plan: FilmPlan) -> ClipList:
 
 def _music(music: Music) -> MusicOf:
     return {
+        "mood": music.mood,
         "seconds": music.seconds,
         "level": music.level,
         "start": music.start,
@@ -455,6 +456,7 @@ def _assembly(video: Video) -> AssemblyState:
     return {
         "transition": video.request.transition,
         "transition_seconds": video.request.transition_seconds,
+        "cut_on_beats": video.request.cut_on_beats,
         "even_out": video.request.even_out,
         "clip_sound": video.request.clip_sound,
         "stems": video.request.stems,

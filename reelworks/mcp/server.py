@@ -73,6 +73,12 @@ ClipSound = Annotated[
         "speech (the default), or left out."
     ),
 ]
+MusicMood = Annotated[
+    Literal["calm", "dreamy", "uplifting", "playful", "tense", "sad", "epic", "driving"] | None,
+    Field(
+        description="Simple music of that mood under the film, made for it and free to use. By default none."
+    ),
+]
 MaxCost = Annotated[
     float | None,
     Field(gt=0, description="USD that the film may cost, with all its attempts; it stops before more."),
@@ -181,6 +187,7 @@ async def make_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    music_mood: MusicMood = None,
     clip_sound: ClipSound = None,
     max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
@@ -195,6 +202,7 @@ async def make_film(
             model=engine,
             size=size,
             aspect=aspect,
+            music_mood=music_mood,
             clip_sound=clip_sound,
             max_cost=max_cost,
         )
@@ -216,6 +224,7 @@ async def plan_film(
     engine: Engine = None,
     size: Size = None,
     aspect: Aspect = None,
+    music_mood: MusicMood = None,
     clip_sound: ClipSound = None,
     max_cost: MaxCost = None,
     wait_seconds: Wait = _WAIT,
@@ -235,6 +244,7 @@ async def plan_film(
         "model": engine,
         "size": size,
         "aspect": aspect,
+        "music_mood": music_mood,
         "clip_sound": clip_sound,
         "max_cost": max_cost,
         "review": ["storyboard", "previews"],
