@@ -55,7 +55,7 @@ class Music(Document):
     fade_out: float = 3
 
     @property
-    def address(self) -> str | None | list[Any]:
+    def address(self) -> str | list[Any] | None:
         """Return what determines how it sounds. A film made before it could be set keeps its address."""
         given = (self.level, self.start, self.fade_in, self.fade_out)
         if self.mood is not None:

@@ -332,7 +332,7 @@ class Fields(Document):
     )
     """Rounded to frames; at most a third of the engine's longest clip."""
     music_mood: Mood | None = Field(default=None, description=_one_of_names(Mood))
-    """Instead of `music`: simple music of that mood, made for the film by its seed, with nothing to license."""
+    """Instead of `music`: simple music of that mood, made for the film by its seed and free to use."""
     music_level: _Number = Field(
         default=-6,
         ge=QUIETEST_MUSIC,

@@ -160,8 +160,8 @@ def make(
     music_mood: Annotated[
         str | None,
         typer.Option(
-            help="Instead of --music, simple music made for the film: calm, dreamy, uplifting, playful, tense, "
-            "sad, epic or driving."
+            help="Instead of --music, simple music made for the film: calm, dreamy, uplifting, playful, "
+            "tense, sad, epic or driving."
         ),
     ] = None,
     music_level: Annotated[
