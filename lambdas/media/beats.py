@@ -60,7 +60,8 @@ def _onsets(music: Iterable[Samples]) -> Curve:
     curve = np.maximum(0, np.diff(levels, axis=0, prepend=levels[:1])).sum(axis=1).astype(np.float64)
     raised = np.maximum(0, curve - _smoothed(curve, round(_PER_SECOND)) - _LEAST_RISE)
     spread = np.sqrt(_smoothed(raised**2, round(4 * _PER_SECOND)))
-    return raised / np.maximum(spread, 1e-3 * max(1e-9, float(spread.max())))
+    onsets: Curve = raised / np.maximum(spread, 1e-3 * max(1e-9, float(spread.max())))
+    return onsets
 
 
 def _spectra(music: Iterable[Samples]) -> Iterator[NDArray[np.float32]]:
@@ -86,7 +87,8 @@ def _smoothed(curve: Curve, width: int) -> Curve:
     sums = np.cumsum(np.concatenate([[0], curve]))
     at = np.arange(curve.size)
     first, last = np.maximum(0, at - width // 2), np.minimum(curve.size, at + width // 2 + 1)
-    return (sums[last] - sums[first]) / (last - first)
+    means: Curve = (sums[last] - sums[first]) / (last - first)
+    return means
 
 
 def _period(onsets: Curve) -> float | None:

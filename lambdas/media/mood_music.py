@@ -20,7 +20,6 @@ from lambdas.media.sound_input import RATE, Samples
 BARS, BEATS = 16, 4  # in the loop; in a bar
 _LOUDEST = 0.8  # of full scale
 _STEPS = 16_384  # of a wave's table
-_NO_WAVE = np.float32(0)
 
 Wave = NDArray[np.float32]
 Chord = tuple[int, ...]  # semitones above the key's root
@@ -293,8 +292,11 @@ def _hertz(note: int) -> float:
 def _table(overtones: Sequence[float]) -> Wave:
     """Return one turn of a wave with these overtones."""
     turn = np.arange(_STEPS) * (2 * np.pi / _STEPS)
-    wave = sum((level * np.sin((number + 1) * turn) for number, level in enumerate(overtones)), _NO_WAVE)
-    return (wave / np.abs(wave).max()).astype(np.float32)
+    wave = np.zeros(_STEPS)
+    for number, level in enumerate(overtones, 1):
+        wave += level * np.sin(number * turn)
+    table: Wave = (wave / np.abs(wave).max()).astype(np.float32)
+    return table
 
 
 def _tone(table: Wave, hertz: float, count: int, phase: float = 0.0) -> Wave:
@@ -304,14 +306,17 @@ def _tone(table: Wave, hertz: float, count: int, phase: float = 0.0) -> Wave:
 
 def _rise(count: int, seconds: float) -> Wave:
     share = np.minimum(1, (np.arange(count) + 0.5) / (seconds * RATE))
-    return (0.5 - 0.5 * np.cos(np.pi * share)).astype(np.float32)
+    rise: Wave = (0.5 - 0.5 * np.cos(np.pi * share)).astype(np.float32)
+    return rise
 
 
 def _fading(count: int, seconds: float) -> Wave:
-    return np.exp(-np.arange(count) / (seconds * RATE)).astype(np.float32)
+    fading: Wave = np.exp(-np.arange(count) / (seconds * RATE)).astype(np.float32)
+    return fading
 
 
 def _kick() -> Wave:
     at = np.arange(round(0.25 * RATE)) / RATE
     falling = 50 * at + 3 * (1 - np.exp(-40 * at))  # turns: from 170 to 50 Hz
-    return (np.sin(2 * np.pi * falling) * np.exp(-14 * at)).astype(np.float32)
+    kick: Wave = (np.sin(2 * np.pi * falling) * np.exp(-14 * at)).astype(np.float32)
+    return kick
