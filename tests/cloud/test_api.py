@@ -376,7 +376,14 @@ def test_music_is_stored_once_under_its_content(queue: Deployment) -> None:
     data_url = "data:audio/flac;base64," + b64encode(content).decode()
     for _ in range(2):
         video = create(tenant="sounds", music={"audio_url": data_url}, music_level=-12, music_start="0.25")
-    assert video["music"] == {"seconds": 1.5, "level": -12, "start": 0.25, "fade_in": 0, "fade_out": 3}
+    assert video["music"] == {
+        "mood": None,
+        "seconds": 1.5,
+        "level": -12,
+        "start": 0.25,
+        "fade_in": 0,
+        "fade_out": 3,
+    }
     uploads = [key for key in queue.keys("input", "uploads/sounds/") if "." in key]
     assert len(uploads) == 1
     kept = client("s3").get_object(Bucket="input", Key=uploads.pop())
