@@ -104,12 +104,15 @@ def _period(onsets: Curve) -> float | None:
     periods = np.arange(fastest, min(slowest, onsets.size // 2) + 1)
     tempo = 60 * _PER_SECOND / periods
     preferred = np.exp(-0.5 * (np.log2(tempo / _USUAL) / _SPREAD) ** 2)
-    best = int(periods[np.argmax(repeats[periods] * preferred)])
+    # A beat repeats at its multiples; three quarters of one, as in a dotted rhythm, at every fourth of them.
+    near = np.maximum(repeats, np.maximum(np.roll(repeats, 1), np.roll(repeats, -1)))
+    multiples = np.minimum(np.outer(np.arange(1, 5), periods), repeats.size - 1)
+    best = int(periods[np.argmax(near[multiples].mean(axis=0) * preferred)])
     half = best // 2
     if half >= fastest:
-        near = np.arange(half - 1, half + 3)
-        if repeats[near].max() >= _AS_REGULAR * repeats[best]:
-            best = int(near[np.argmax(repeats[near])])
+        around = np.arange(half - 1, half + 3)
+        if repeats[around].max() >= _AS_REGULAR * repeats[best]:
+            best = int(around[np.argmax(repeats[around])])
     if repeats[best] < _LEAST_REGULAR:
         return None
     return _exact(best, repeats)
