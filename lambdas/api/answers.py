@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from lambdas.domain.assembly import ClipSound, TransitionKind
 from lambdas.domain.film_format import FpsMode, Framing
+from lambdas.domain.moods import Mood
 from lambdas.domain.scopes import Scope
 from lambdas.domain.shapes import Aspect
 from lambdas.domain.stages import Stage
@@ -109,6 +110,8 @@ class ScenePart(Made):
 class AssemblyState(TypedDict):
     transition: TransitionKind
     transition_seconds: float
+    cut_on_beats: bool
+    """Whether cuts between scenes are to fall on the music's beats."""
     even_out: bool
     clip_sound: ClipSound
     """What becomes of the clips' own sound, if they have some."""
@@ -121,8 +124,10 @@ class AssemblyState(TypedDict):
 
 
 class MusicOf(TypedDict):
-    seconds: float
-    """The file's length."""
+    mood: Mood | None
+    """Null for music of yours."""
+    seconds: float | None
+    """The file's length; null for music of a mood."""
     level: float
     """In dB against speech."""
     start: float

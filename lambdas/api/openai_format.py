@@ -345,6 +345,7 @@ def _shape(shape: Shape, film: tuple[int, int], links: FilmLinks) -> ShapeOf:
 
 def _music(music: Music) -> MusicOf:
     return {
+        "mood": music.mood,
         "seconds": music.seconds,
         "level": music.level,
         "start": music.start,
@@ -488,6 +489,7 @@ def _assembly(video: Video) -> AssemblyState:
     return {
         "transition": video.request.transition,
         "transition_seconds": video.request.transition_seconds,
+        "cut_on_beats": video.request.cut_on_beats,
         "even_out": video.request.even_out,
         "clip_sound": video.request.clip_sound,
         "stems": video.request.stems,

@@ -108,7 +108,7 @@ def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
         yield Ingredient(
             title=title, relationship="inputTo", media_type=_media_type(key), bucket="input", key=key
         )
-    if plan.music is not None:
+    if plan.music is not None and plan.music.key is not None:
         yield Ingredient(
             title="music",
             relationship="componentOf",

@@ -10,6 +10,7 @@ from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_format import FpsMode, Framing, cropped
 from lambdas.domain.film_plan import Clip, FilmPlan, Picture, Scene, film_hash
+from lambdas.domain.moods import Mood
 from lambdas.domain.shapes import Aspect, Shape
 from lambdas.domain.storyboard import LEAD
 from lambdas.domain.video import Video
@@ -124,6 +125,7 @@ class Manifest(Document):
     image: str | None = None  # SHA-256 of the user's first frame
     last_image: str | None = None  # SHA-256 of the user's last frame
     music: str | None = None  # SHA-256 of the user's music
+    music_mood: Mood | None = None  # of music that was made
     clip_sound: ClipSound = ClipSound.DROP  # `drop` also if no clip may have sound
     transition: TransitionKind = TransitionKind.NONE
     transition_frames: int = 0
@@ -172,6 +174,7 @@ def make_manifest(
         image=video.request.image.sha256 if video.request.image else None,
         last_image=video.request.last_image.sha256 if video.request.last_image else None,
         music=plan.music.sha256 if plan.music else None,
+        music_mood=plan.music.mood if plan.music else None,
         clip_sound=plan.clips_heard,
         transition=plan.assembly.transition,
         transition_frames=plan.assembly.transition_frames,

@@ -19,7 +19,7 @@ from lambdas.domain.narration import Sentence
 from lambdas.domain.storyboard import FIRST, LAST, LEAD, PartialScene, frames_of
 from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.video import Video
-from lambdas.domain.video_request import CaptionStyle, VideoRequest
+from lambdas.domain.video_request import CaptionStyle, Music, VideoRequest
 
 # Of a film. Its execution's history has at most 25,000 events (docs/decisions/0041-a-film-of-1000-clips.md).
 MOST_CLIPS = 1_000
@@ -157,11 +157,17 @@ def make_plan(
         caption_style=_caption_style(request, scenes),
         caption_look=request.caption_look,
         language=_language(request),
-        music=request.music,
+        music=_music(video),
         clip_sound=request.clip_sound,
         stems=request.stems,
         focal_point=request.focal_point,
     )
+
+
+def _music(video: Video) -> Music | None:
+    """Return the request's music; that of a mood is another one for each film."""
+    music = video.request.music
+    return music if music is None or music.mood is None else music.model_copy(update={"seed": video.seed})
 
 
 def _caption_style(request: VideoRequest, scenes: Sequence[Scene]) -> CaptionStyle:

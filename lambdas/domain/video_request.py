@@ -1,7 +1,7 @@
 """A client's request for a video, validated and complete."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -12,6 +12,7 @@ from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
+from lambdas.domain.moods import REVISION, Mood
 from lambdas.domain.shapes import Shape
 from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.webhooks import RequestedWebhook
@@ -40,28 +41,28 @@ SHORTEST_MUSIC = 1  # second; music is looped, and each loop reopens the file
 
 
 class Music(Document):
-    """The user's background music, stored in the input bucket under `key`, and how it is played: `level` in
-    dB against speech, from second `start` of the file on, with fades at the film's ends in seconds."""
+    """Background music: the user's, stored in the input bucket under `key`, or of a `mood`, made by its seed;
+    and how it is played: `level` in dB against speech, from second `start` of it on, with fades at the film's
+    ends in seconds."""
 
-    key: str
-    sha256: str
-    seconds: float
+    key: str | None = None
+    sha256: str | None = None
+    seconds: float | None = None
+    mood: Mood | None = None
+    seed: int = 0
     level: float = -6
     start: float = 0
     fade_in: float = 0
     fade_out: float = 3
 
     @property
-    def address(self) -> str | list[str | float]:
+    def address(self) -> str | list[Any] | None:
         """Return what determines how it sounds. A film made before it could be set keeps its address."""
         given = (self.level, self.start, self.fade_in, self.fade_out)
+        if self.mood is not None:
+            return [self.mood, self.seed, REVISION, *given]
         usual = given == tuple(type(self).model_fields[name].default for name in _PLAYED)
         return self.sha256 if usual else [self.sha256, *given]
-
-    @property
-    def kind(self) -> str:
-        """Return the kind of file: a key of MUSIC_TYPES."""
-        return self.key.rpartition(".")[2]
 
 
 FASTEST_SPEECH = 2.0  # times the voice's own speed
@@ -270,7 +271,7 @@ class VideoRequest(Document):
     @property
     def uploads(self) -> list[str]:
         """The keys of its files in the input bucket."""
-        given = [file.key for file in (self.image, self.last_image, self.music) if file]
+        given = [file.key for file in (self.image, self.last_image, self.music) if file and file.key]
         of_origin = [self.origin.file] if self.origin and self.origin.file else []
         font = self.caption_look.font_file
         of_captions = [font.key] if font else []

@@ -69,14 +69,14 @@ from lambdas.telemetry import count, logger
 _DAY_MS = 24 * 3600 * 1000
 _NO_CONTENT: Mapping[str, bytes] = {}
 _NO_FILES: Mapping[str, File] = {}
-_OF_MUSIC = {"music_level", "music_start", "music_fade_in", "music_fade_out"}
+_PLAYED = {"music_level", "music_start", "music_fade_in", "music_fade_out"}
 # Fields that the record stores in another form; it stores all others as given.
 _IN_ANOTHER_FORM = {
     *SOURCES,
     *OF_SCENES,
     *("model", "size", "aspect", "fps", "seconds", "enhance", "draft_for", "characters"),
     *("webhook_url", "webhook_event_types"),
-    *_OF_MUSIC,
+    *("music_mood", *_PLAYED),
 }
 
 
@@ -127,7 +127,7 @@ class Intake:
             (request.music, MUSIC),
             (request.caption_look.font_file, FONT),
         )
-        sent = {file.key: content[name] for file, name in given if file}
+        sent = {file.key: content[name] for file, name in given if file and file.key}
 
         def keep(id_: str) -> None:
             kept = self.uploads(tenant, id_)
@@ -566,14 +566,28 @@ def _image(tenant: str, data: bytes, param: str) -> Image:
 
 def _music(tenant: str, fields: Fields, data: bytes | None) -> Music | None:
     """Return the music and how it is played. Raises MusicRejected, InvalidRequest."""
+    played = {
+        "level": fields.music_level,
+        "start": fields.music_start,
+        "fade_in": fields.music_fade_in,
+        "fade_out": fields.music_fade_out,
+    }
+    if data is None and fields.music_mood is not None:
+        return Music(mood=fields.music_mood, **played)
     if data is None:
-        if given := sorted(fields.model_fields_set & _OF_MUSIC):
-            raise InvalidRequest(f"{given[0]} must be omitted without {MUSIC}.", param=given[0])
+        if given := sorted(fields.model_fields_set & _PLAYED):
+            raise InvalidRequest(f"{given[0]} must be omitted without {MUSIC} or music_mood.", param=given[0])
         if fields.cut_on_beats:
             raise InvalidRequest(
-                f"cut_on_beats requires {MUSIC}, on whose beats the cuts are to be.", param="cut_on_beats"
+                f"cut_on_beats requires {MUSIC} or music_mood, on whose beats the cuts are to be.",
+                param="cut_on_beats",
             )
         return None
+    if fields.music_mood is not None:
+        raise InvalidRequest(
+            f"music_mood must be omitted when {MUSIC} is set: a film has one piece of music.",
+            param="music_mood",
+        )
     from lambdas.media.music import check_music
 
     info = check_music(data, MUSIC)
@@ -589,8 +603,5 @@ def _music(tenant: str, fields: Fields, data: bytes | None) -> Music | None:
         key=keys.upload(tenant, sha256, info.kind),
         sha256=sha256,
         seconds=info.seconds,
-        level=fields.music_level,
-        start=fields.music_start,
-        fade_in=fields.music_fade_in,
-        fade_out=fields.music_fade_out,
+        **played,
     )

@@ -21,6 +21,7 @@ from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
 from lambdas.domain.engines import Speed
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import ASPECT, RATES, FpsMode, Framing
+from lambdas.domain.moods import Mood
 from lambdas.domain.pronunciation import LEXICON
 from lambdas.domain.shapes import FOCAL_POINTS, Aspect, Shape
 from lambdas.domain.storyboard import (
@@ -430,6 +431,8 @@ class Fields(Document):
         description=f"a number of seconds from {SHORTEST_TRANSITION:g} to {LONGEST_TRANSITION:g}",
     )
     """Rounded to frames; at most a third of the engine's longest clip."""
+    music_mood: Mood | None = Field(default=None, description=_one_of_names(Mood))
+    """Instead of `music`: simple music of that mood, made for the film by its seed and free to use."""
     music_level: _Number = Field(
         default=-6,
         ge=QUIETEST_MUSIC,
@@ -437,19 +440,19 @@ class Fields(Document):
         allow_inf_nan=False,
         description=f"a number of dB from {QUIETEST_MUSIC} to {LOUDEST_MUSIC}",
     )
-    """With `music`: how loud it is against speech. While someone speaks, it is about 10 dB lower."""
+    """With music: how loud it is against speech. While someone speaks, it is about 10 dB lower."""
     music_start: _Number = Field(
         default=0,
         ge=0,
         le=LONGEST_FILM,
         allow_inf_nan=False,
-        description="a number of seconds from 0, at least a second before the music's end",
+        description="a number of seconds from 0, at least a second before the end of `music`",
     )
-    """With `music`: where in the file it begins, each time that it is played."""
+    """With music: where in it it begins, each time that it is played."""
     music_fade_in: _Number = Field(default=0, ge=0, le=LONGEST_FADE, allow_inf_nan=False, description=_FADE)
-    """With `music`: how long it takes to get loud at the film's start."""
+    """With music: how long it takes to get loud at the film's start."""
     music_fade_out: _Number = Field(default=3, ge=0, le=LONGEST_FADE, allow_inf_nan=False, description=_FADE)
-    """With `music`: how long it takes to get silent at the film's end."""
+    """With music: how long it takes to get silent at the film's end."""
     cut_on_beats: bool = Field(default=False, description="true or false")
     """With music: let cuts between scenes fall on its beats, as far as narration and clips allow. A scene may
     become up to half a beat shorter or longer; one that lasts as long as its narration, up to a beat

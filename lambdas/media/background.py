@@ -8,6 +8,7 @@ import numpy as np
 
 from lambdas.domain.errors import SoundUnreadable
 from lambdas.domain.video_request import SHORTEST_MUSIC
+from lambdas.media.mood_music import Tune, play
 from lambdas.media.sound_input import RATE, Samples, SoundFile, samples
 from lambdas.media.sound_reader import Reader, blocks_of
 
@@ -27,10 +28,10 @@ _NOTHING = np.zeros((2, 0), np.float32)
 
 @dataclass(frozen=True)
 class Bed:
-    """Music and how it is played: `level` in dB against speech, from second `start` of the file on, with
+    """Music and how it is played: `level` in dB against speech, from second `start` of it on, with
     fades in seconds at the film's ends, each at most half of the film."""
 
-    source: SoundFile
+    source: SoundFile | Tune
     level: float = -6
     start: Fraction = Fraction(0)
     fade_in: Fraction = Fraction(0)
@@ -38,9 +39,11 @@ class Bed:
 
 
 def background(bed: Bed, total: int) -> Iterator[Samples]:
-    """Decode the music as it is heard in a film of `total` samples, in blocks of `blocks_of`, at the level of
+    """Yield the music as it is heard in a film of `total` samples, in blocks of `blocks_of`, at the level of
     its file. Raises SoundUnreadable."""
-    piece = Reader("music", 0, _looped(bed))
+    source = bed.source
+    played = play(source, bed.start) if isinstance(source, Tune) else _looped(source, bed.start)
+    piece = Reader("music", 0, played)
     rise, fall = (max(1, min(round(fade * RATE), total // 2)) for fade in (bed.fade_in, bed.fade_out))
     for start, size in blocks_of(total):
         at = np.arange(start, start + size)
@@ -48,11 +51,11 @@ def background(bed: Bed, total: int) -> Iterator[Samples]:
         yield piece.read(size) * envelope.astype(np.float32)
 
 
-def _looped(bed: Bed) -> Iterator[Samples]:
+def _looped(source: SoundFile, start: Fraction) -> Iterator[Samples]:
     """Play the music again and again. The end of each pass is blended with the start of the next one."""
     tail = _NOTHING
     while True:
-        music, heard, held = _from_start(bed), _Level(), _NOTHING
+        music, heard, held = _from_start(source, start), _Level(), _NOTHING
         head = music.read(tail.shape[1])
         heard.add(head)
         yield _blended(tail, head)
@@ -68,9 +71,9 @@ def _looped(bed: Bed) -> Iterator[Samples]:
         tail = held[:, end - blended : end]
 
 
-def _from_start(bed: Bed) -> Reader:
-    reader = Reader("music", 0, samples(bed.source, "the music"))
-    left = round(bed.start * RATE)
+def _from_start(source: SoundFile, start: Fraction) -> Reader:
+    reader = Reader("music", 0, samples(source, "the music"))
+    left = round(start * RATE)
     while left and (skipped := reader.read(min(left, RATE)).shape[1]):
         left -= skipped
     return reader

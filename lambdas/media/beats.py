@@ -60,7 +60,8 @@ def _onsets(music: Iterable[Samples]) -> Curve:
     curve = np.maximum(0, np.diff(levels, axis=0, prepend=levels[:1])).sum(axis=1).astype(np.float64)
     raised = np.maximum(0, curve - _smoothed(curve, round(_PER_SECOND)) - _LEAST_RISE)
     spread = np.sqrt(_smoothed(raised**2, round(4 * _PER_SECOND)))
-    return raised / np.maximum(spread, 1e-3 * max(1e-9, float(spread.max())))
+    onsets: Curve = raised / np.maximum(spread, 1e-3 * max(1e-9, float(spread.max())))
+    return onsets
 
 
 def _spectra(music: Iterable[Samples]) -> Iterator[NDArray[np.float32]]:
@@ -86,7 +87,8 @@ def _smoothed(curve: Curve, width: int) -> Curve:
     sums = np.cumsum(np.concatenate([[0], curve]))
     at = np.arange(curve.size)
     first, last = np.maximum(0, at - width // 2), np.minimum(curve.size, at + width // 2 + 1)
-    return (sums[last] - sums[first]) / (last - first)
+    means: Curve = (sums[last] - sums[first]) / (last - first)
+    return means
 
 
 def _period(onsets: Curve) -> float | None:
@@ -102,12 +104,15 @@ def _period(onsets: Curve) -> float | None:
     periods = np.arange(fastest, min(slowest, onsets.size // 2) + 1)
     tempo = 60 * _PER_SECOND / periods
     preferred = np.exp(-0.5 * (np.log2(tempo / _USUAL) / _SPREAD) ** 2)
-    best = int(periods[np.argmax(repeats[periods] * preferred)])
+    # A beat repeats at its multiples; three quarters of one, as in a dotted rhythm, at every fourth of them.
+    near = np.maximum(repeats, np.maximum(np.roll(repeats, 1), np.roll(repeats, -1)))
+    multiples = np.minimum(np.outer(np.arange(1, 5), periods), repeats.size - 1)
+    best = int(periods[np.argmax(near[multiples].mean(axis=0) * preferred)])
     half = best // 2
     if half >= fastest:
-        near = np.arange(half - 1, half + 3)
-        if repeats[near].max() >= _AS_REGULAR * repeats[best]:
-            best = int(near[np.argmax(repeats[near])])
+        around = np.arange(half - 1, half + 3)
+        if repeats[around].max() >= _AS_REGULAR * repeats[best]:
+            best = int(around[np.argmax(repeats[around])])
     if repeats[best] < _LEAST_REGULAR:
         return None
     return _exact(best, repeats)

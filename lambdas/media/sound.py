@@ -116,8 +116,8 @@ def mix(
         play = partial(_of_clips, clips, total)
         layers.append(_Layer(CLIPS, play, _as_speech_unless_silent, ducked=bool(voices) and duck_clips))
     if music is not None:
-        level = partial(_beside_speech, music.level)
-        layers.append(_Layer(MUSIC, partial(background, music, total), level, ducked=bool(voices)))
+        play = partial(background, music, total)
+        layers.append(_Layer(MUSIC, play, partial(_beside_speech, music.level), ducked=bool(voices)))
     if not layers:
         raise ValueError("narration, clips or music is required; got none of them")
     if len(layers) == 1:

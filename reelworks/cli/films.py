@@ -176,6 +176,13 @@ def make(
             readable=True,
         ),
     ] = None,
+    music_mood: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of --music, simple music made for the film: calm, dreamy, uplifting, playful, "
+            "tense, sad, epic or driving."
+        ),
+    ] = None,
     music_level: Annotated[
         float | None, typer.Option(help="Music level against speech, -40 to 0 dB. Default: -6.")
     ] = None,
@@ -302,6 +309,7 @@ def make(
         "transition": transition,
         "transition_seconds": transition_seconds,
         "even_out": even_out,
+        "music_mood": music_mood,
         "music_level": music_level,
         "music_start": music_start,
         "music_fade_in": music_fade_in,

@@ -33,6 +33,8 @@ Framing: TypeAlias = Literal["cover", "contain", "blur"] | str
 
 Gate: TypeAlias = Literal["storyboard", "previews", "film"] | str
 
+Mood: TypeAlias = Literal["calm", "dreamy", "uplifting", "playful", "tense", "sad", "epic", "driving"] | str
+
 NarrationFit: TypeAlias = Literal["extend", "faster", "refuse"] | str
 
 OnWarning: TypeAlias = Literal["keep", "retry_once", "review"] | str
@@ -95,6 +97,8 @@ class ApiKeyList(Document):
 class AssemblyState(Document):
     transition: TransitionKind = ALWAYS
     transition_seconds: float = ALWAYS
+    cut_on_beats: bool = ALWAYS
+    """Whether cuts between scenes are to fall on the music's beats."""
     even_out: bool = ALWAYS
     clip_sound: ClipSound = ALWAYS
     """What becomes of the clips' own sound, if they have some."""
@@ -520,8 +524,10 @@ class Model(Document):
 
 
 class MusicOf(Document):
-    seconds: float = ALWAYS
-    """The file's length."""
+    mood: Mood | None = None
+    """Null for music of yours."""
+    seconds: float | None = None
+    """The file's length; null for music of a mood."""
     level: float = ALWAYS
     """In dB against speech."""
     start: float = ALWAYS
@@ -1257,18 +1263,25 @@ class CreateFields(TypedDict, total=False):
     transition_seconds: float | None
     """Rounded to frames; at most a third of the engine's longest clip. Must be a number of seconds from
     0.1 to 1."""
+    music_mood: Mood | None
+    """Instead of `music`: simple music of that mood, made for the film by its seed and free to use. Must
+    be one of calm, dreamy, uplifting, playful, tense, sad, epic, driving."""
     music_level: float | None
-    """With `music`: how loud it is against speech. While someone speaks, it is about 10 dB lower. Must be
-    a number of dB from -40 to 0."""
+    """With music: how loud it is against speech. While someone speaks, it is about 10 dB lower. Must be a
+    number of dB from -40 to 0."""
     music_start: float | None
-    """With `music`: where in the file it begins, each time that it is played. Must be a number of seconds
-    from 0, at least a second before the music's end."""
+    """With music: where in it it begins, each time that it is played. Must be a number of seconds from 0,
+    at least a second before the end of `music`."""
     music_fade_in: float | None
-    """With `music`: how long it takes to get loud at the film's start. Must be a number of seconds from 0
+    """With music: how long it takes to get loud at the film's start. Must be a number of seconds from 0
     to 30."""
     music_fade_out: float | None
-    """With `music`: how long it takes to get silent at the film's end. Must be a number of seconds from 0
+    """With music: how long it takes to get silent at the film's end. Must be a number of seconds from 0
     to 30."""
+    cut_on_beats: bool | None
+    """With music: let cuts between scenes fall on its beats, as far as narration and clips allow. A scene
+    may become up to half a beat shorter or longer; one that lasts as long as its narration, up to a beat
+    longer. Must be true or false."""
     even_out: bool | None
     """Even out steps of brightness and colour where a clip continues the one before. Must be true or
     false."""

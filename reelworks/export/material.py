@@ -125,7 +125,7 @@ class _Gathering:
             transition_frames=manifest.get("transition_frames", 0),
             cuts=cuts([self._shot(manifest, clip) for clip in clips], manifest["fps"]),
             narration=[self._spoken(scene) for scene in spoken],
-            music=self._music(manifest, missing) if manifest["music"] else [],
+            music=self._music(manifest, missing),
             chapters=[
                 Chapter(round(scene["at"]["start"] * manifest["fps"]), _title_of(scene)) for scene in scenes
             ],
@@ -173,7 +173,14 @@ class _Gathering:
         )
 
     def _music(self, manifest: Mapping[str, Any], missing: list[str]) -> list[Sound]:
-        """Return the music, as often as it plays."""
+        """Return the music, as often as it plays. Of a mood, it is no file: it is a stem."""
+        film = Fraction(manifest["frames"], manifest["fps"])
+        if manifest.get("music_mood"):
+            if "stems" in {file["variant"] for file in manifest["delivered"]}:
+                return [Sound("stems/music.wav", "music", Fraction(0), film, film)]
+            missing.append("music of a mood, which is a file only in a film with stems (stems=true)")
+        if not manifest["music"]:
+            return []
         try:
             path = self._save("music", lambda path: self._client.download_music(self._video, path))
         except NotFound as error:
@@ -182,7 +189,7 @@ class _Gathering:
         with path.open("rb") as file:
             kind = find_sound(file).kind
         path = path.rename(self._folder / f"music.{kind}")
-        length, film = _seconds(path), Fraction(manifest["frames"], manifest["fps"])
+        length = _seconds(path)
         starts = [number * length for number in range(-(-film // length))]
         return [Sound(path.name, "music", start, min(length, film - start), length) for start in starts]
 

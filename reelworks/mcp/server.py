@@ -85,6 +85,12 @@ OnWarning = Annotated[
         "more and keep the better try, or wait for approval before it is delivered."
     ),
 ]
+MusicMood = Annotated[
+    Literal["calm", "dreamy", "uplifting", "playful", "tense", "sad", "epic", "driving"] | None,
+    Field(
+        description="Simple music of that mood under the film, made for it and free to use. By default none."
+    ),
+]
 MaxCost = Annotated[
     float | None,
     Field(gt=0, description="USD that the film may cost, with all its attempts; it stops before more."),
@@ -196,6 +202,7 @@ async def make_film(
     size: Size = None,
     aspect: Aspect = None,
     shapes: Shapes = None,
+    music_mood: MusicMood = None,
     clip_sound: ClipSound = None,
     on_warning: OnWarning = None,
     max_cost: MaxCost = None,
@@ -212,6 +219,7 @@ async def make_film(
             size=size,
             aspect=aspect,
             shapes=shapes,
+            music_mood=music_mood,
             clip_sound=clip_sound,
             on_warning=on_warning,
             max_cost=max_cost,
@@ -235,6 +243,7 @@ async def plan_film(
     size: Size = None,
     aspect: Aspect = None,
     shapes: Shapes = None,
+    music_mood: MusicMood = None,
     clip_sound: ClipSound = None,
     on_warning: OnWarning = None,
     max_cost: MaxCost = None,
@@ -256,6 +265,7 @@ async def plan_film(
         "size": size,
         "aspect": aspect,
         "shapes": shapes,
+        "music_mood": music_mood,
         "clip_sound": clip_sound,
         "on_warning": on_warning,
         "max_cost": max_cost,

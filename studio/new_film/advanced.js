@@ -20,6 +20,10 @@ const TRANSITIONS = [
   ["fade", "Fade through black"],
   ["wipe", "Wipe"],
 ];
+const MOODS = [
+  ["", "None"],
+  ...["calm", "dreamy", "uplifting", "playful", "tense", "sad", "epic", "driving"].map((mood) => [mood, mood]),
+];
 const CLIP_SOUNDS = [
   ["", "Lower it while someone speaks"],
   ["keep", "Always as loud"],
@@ -62,7 +66,8 @@ export function advanced({ form, engine, engines, faults, input }) {
         ${choice("draft_for", "Draft for", drafted, "Shows the crop or bars of that engine's film.")}
         ${choice("transition", "Transition between scenes", TRANSITIONS)}
         ${form.transition ? number("transition_seconds", "Transition, in seconds", "0.1 to 1", 0.5) : nothing}
-        ${form.music ? music(number) : nothing}
+        ${form.music ? nothing : choice("music_mood", "Music made for the film", MOODS, "Simple, and free to use")}
+        ${form.music || form.music_mood ? music(number) : nothing}
         ${choice("clip_sound", "The clips' own sound", CLIP_SOUNDS)}
         ${choice("on_warning", "If the quality report warns", ON_WARNINGS)}
         <div class="whole-row">
@@ -73,6 +78,11 @@ export function advanced({ form, engine, engines, faults, input }) {
             "loras",
             _loras(form.loras, faults.get("film-loras"), (value) => input("loras", value)),
           )}
+          ${
+            (form.music || form.music_mood) && form.way !== "prompt"
+              ? when("cut_on_beats", checkField(shown("cut_on_beats", "Cut between scenes on the music's beats")))
+              : nothing
+          }
           ${when("stems", checkField(shown("stems", "Deliver narration, music and the clips' sound apart, too, as WAV")))}
           ${when("even_out", checkField(shown("even_out", "Even out steps of brightness and colour between clips")))}
         </div>
@@ -82,7 +92,7 @@ export function advanced({ form, engine, engines, faults, input }) {
 
 const music = (number) => html`
   ${number("music_level", "Music level, in dB", "Against speech, −40 to 0", -6)}
-  ${number("music_start", "Start of the music, in seconds", "Where in the file it begins", 0)}
+  ${number("music_start", "Start of the music, in seconds", "Where in it it begins", 0)}
   ${number("music_fade_in", "Music fades in, in seconds", "0 to 30", 0)}
   ${number("music_fade_out", "Music fades out, in seconds", "0 to 30", 3)}`;
 

@@ -66,6 +66,8 @@ export const emptyForm = () => ({
   transition: "",
   transition_seconds: "",
   even_out: false,
+  music_mood: "",
+  cut_on_beats: false,
   music_level: "",
   music_start: "",
   music_fade_in: "",
@@ -146,7 +148,11 @@ export function requestOf(form, engine) {
   ])
     given(name);
   if (form.transition) given("transition_seconds");
-  if (form.music) for (const name of ["music_level", "music_start", "music_fade_in", "music_fade_out"]) given(name);
+  if (!form.music) given("music_mood");
+  if (form.music || form.music_mood) {
+    for (const name of ["music_level", "music_start", "music_fade_in", "music_fade_out"]) given(name);
+    if (form.way !== "prompt") given("cut_on_beats");
+  }
   if (form.shape === "other") given("size");
   else given("aspect", form.shape);
   if (form.shapes.length) {

@@ -243,7 +243,13 @@ def test_creating_the_same_request_twice_makes_two_videos(queue: Deployment) -> 
         ({"music": "song.mp3"}, "music", "audio_url"),
         ({"music": {"audio_url": "data:audio/mpeg;base64,AAAA"}}, "music", "WAV, MP3"),
         ({"music_start": 3}, "music_start", "omitted without music"),
-        (KITES | {"cut_on_beats": True}, "cut_on_beats", "requires music"),
+        (KITES | {"cut_on_beats": True}, "cut_on_beats", "requires music or music_mood"),
+        (
+            {"music_mood": "angry"},
+            "music_mood",
+            "calm, dreamy, uplifting, playful, tense, sad, epic, driving",
+        ),
+        ({"music_mood": "calm", "music": MUSIC}, "music_mood", "omitted when music is set"),
         ({"music": MUSIC, "cut_on_beats": True}, "cut_on_beats", "only with topic or storyboard"),
         ({"music": MUSIC, "music_start": 3}, "music_start", r"at most 0.5: the music is 1.5 s long"),
         ({"music": MUSIC, "music_level": 3}, "music_level", "-40 to 0"),
@@ -419,7 +425,14 @@ def test_music_is_stored_once_under_its_content(queue: Deployment) -> None:
     data_url = "data:audio/flac;base64," + b64encode(content).decode()
     for _ in range(2):
         video = create(tenant="sounds", music={"audio_url": data_url}, music_level=-12, music_start="0.25")
-    assert video["music"] == {"seconds": 1.5, "level": -12, "start": 0.25, "fade_in": 0, "fade_out": 3}
+    assert video["music"] == {
+        "mood": None,
+        "seconds": 1.5,
+        "level": -12,
+        "start": 0.25,
+        "fade_in": 0,
+        "fade_out": 3,
+    }
     uploads = [key for key in queue.keys("input", "uploads/sounds/") if "." in key]
     assert len(uploads) == 1
     kept = client("s3").get_object(Bucket="input", Key=uploads.pop())

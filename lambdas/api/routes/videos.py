@@ -388,12 +388,13 @@ def download_music(video_id: str) -> Response:
     Redirects to a link to the file that the film was created with.
     """
     music = video_of(video_id).request.music
-    if music is None:
-        raise VideoNotFound(f"Video {video_id} was made without music.", param="id")
+    if music is None or music.key is None:
+        raise VideoNotFound(f"Video {video_id} was made without music of yours.", param="id")
     uploads = stores.inputs(settings())
     if not uploads.exists(music.key):
         raise VideoNotFound(f"The music of video {video_id} has expired.", param="id")
-    return link_answer(music.key, f"{video_id}-music.{music.kind}", MUSIC_TYPES[music.kind], uploads)
+    kind = music.key.rpartition(".")[2]
+    return link_answer(music.key, f"{video_id}-music.{kind}", MUSIC_TYPES[kind], uploads)
 
 
 def _plan(video: Video) -> FilmPlan:

@@ -261,6 +261,16 @@ def test_cuts_fall_on_the_beats_of_the_music(bench: Bench) -> None:
     assert bench.now(video).notes == ()
 
 
+def test_the_beats_of_a_mood_s_music_are_known(bench: Bench) -> None:
+    heard = {"music": {"mood": "uplifting", "start": 0.125}, "cut_on_beats": True}  # 120 a minute
+    video = prepared(bench, *[a_scene(seconds=2.3)] * 3, **heard)
+    run(bench, video)
+    plan = bench.plan(video)
+    assert [float(plan.scene_start(scene)) for scene in plan.scenes] == [0, 2.375, 4.875]
+    assert plan.music
+    assert (plan.music.seed, plan.uploads) == (video.seed, [])
+
+
 def test_music_without_beats_is_noted(bench: Bench) -> None:
     heard = {"music": drums(bench, []), "cut_on_beats": True}
     video = prepared(bench, *[a_scene(seconds=2)] * 2, **heard)
