@@ -5,7 +5,7 @@ question, failed tries. What a remix, edit or extension reuses costs nothing, an
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
@@ -87,7 +87,7 @@ class Costs(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """`clips`: to render. `took`: seconds until it is made, on one instance
+    """`clips`: for the engine to render. `took`: seconds until it is made, on one instance
     that is ready and has nothing else to do; None: unknown, and `why`."""
 
     clips: int
@@ -104,26 +104,37 @@ class Estimate(NamedTuple):
 def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int = 0) -> Estimate:
     """Estimate a film. `done`: clips that an earlier attempt has rendered; its texts, voices and stills are
     then reused, too."""
-    scenes = _scenes(request)
-    lengths = [clip_lengths(request, engine, frames) for frames in scenes]
+    scenes, own = _scenes(request), _own(request)
+    lengths = [
+        [frames] if index in own else clip_lengths(request, engine, frames)
+        for index, frames in enumerate(scenes)
+    ]
     clips = sum(map(len, lengths))
-    rendered = max(0, clips - done)
-    share = Fraction(rendered, clips)
-    full = share * Fraction(sum(map(sum, lengths)), engine.longest_clip * request.fps)
-    rendering = clip_work(engine, makers.prices, float(full), request.speed, request.steps)
+    share = Fraction(max(0, clips - done), clips)
+    by_engine = [one for index, one in enumerate(lengths) if index not in own]
+    rendered = ceil(share * sum(map(len, by_engine)))
+    full = share * Fraction(sum(map(sum, by_engine)), engine.longest_clip * request.fps)
+    rendering = clip_work(engine, makers.prices, float(full), request.speed, request.steps) if full else 0.0
+    drawing = float(share * len(own)) * _DRAW_SECONDS
     joining = _joining(request, engine, scenes, lengths)
     costs = Costs(
         writing=NOTHING if done else _writing(request, engine, makers),
         narration=NOTHING if done else _narration(request, scenes, makers),
         stills=NOTHING if done else _stills(request, makers.prices),
-        clips=_clips_cost(engine, makers.prices, rendering),
+        clips=_clips_cost(engine, makers.prices, rendering, drawing),
         assembly=_priced(assembly_cost(makers.prices, joining), "no price of a function or build is set"),
     )
     took = None
     if rendering is not None:
         side_by_side = _DRAWN_AT_ONCE if engine.renderer is Renderer.FUNCTION and not engine.chained else 1
         at_once = min(side_by_side, max(1, rendered))
-        took = rendering / at_once + joining + _OTHER_SECONDS + (0 if done else _preparing(request))
+        took = (
+            rendering / at_once
+            + drawing / _DRAWN_AT_ONCE
+            + joining
+            + _OTHER_SECONDS
+            + (0 if done else _preparing(request))
+        )
     return Estimate(rendered, costs, took, None if took is not None else _no_time(engine))
 
 
@@ -185,7 +196,7 @@ def share_of_longest(plan: FilmPlan, clip: Clip) -> float:
 
 def planned_clip_cost(plan: FilmPlan, clip: Clip, prices: Prices) -> float | None:
     """Return the cost of rendering one clip of a plan, in USD; None if unknown."""
-    if clip.is_footage:
+    if clip.is_own:
         return of_work(prices.function_second(_DRAW_MB), _DRAW_SECONDS)
     engine, length = CATALOGUE[plan.engine], share_of_longest(plan, clip)
     return of_work(clip_second(engine, prices), clip_work(engine, prices, length, plan.speed, plan.steps))
@@ -208,6 +219,13 @@ def _scenes(request: VideoRequest) -> Sequence[int]:
         return [request.frames]
     lengths = (SCENE_SECONDS if length is None else length for length in request.brief.lengths())
     return [int(Fraction(str(length)) * request.fps) for length in lengths]
+
+
+def _own(request: VideoRequest) -> Collection[int]:
+    """Return which of the scenes no engine renders, because they show the user's own material."""
+    if request.origin is not None or request.brief is None:
+        return ()
+    return request.brief.own
 
 
 # --- costs
@@ -250,16 +268,26 @@ def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> 
 def _stills(request: VideoRequest, prices: Prices) -> Cost:
     if request.brief is None or request.stills is None:
         return NOTHING
-    drawn = sum(bool(index or request.image is None) for index in request.brief.unpictured)
+    unpictured, own = request.brief.unpictured, request.brief.own
+    opening = next((index for index in range(request.brief.count) if index not in own), None)
+    drawn = sum(index != opening or request.image is None for index in unpictured)
     quality = request.stills.quality
     return _priced(of_work(prices.still(quality), drawn), f"no price of a {quality} still is set")
 
 
-def _clips_cost(engine: Engine, prices: Prices, seconds: float | None) -> Cost:
+def _clips_cost(engine: Engine, prices: Prices, seconds: float | None, drawing: float) -> Cost:
+    """Return the cost of so many seconds of the engine's work, and of `drawing` cards and converting the
+    user's clips in a function."""
+    drawn = of_work(prices.function_second(_DRAW_MB), drawing) if drawing else 0.0
+    if drawn is None:
+        return Cost(None, "no price of a function is set")
+    if seconds == 0:
+        return Cost(drawn)
     second = clip_second(engine, prices)
     if second is None:
         return Cost(None, f"no price of the instance of engine {engine.name} is set")
-    return _priced(of_work(second, seconds), _no_time(engine))
+    rendered = of_work(second, seconds)
+    return _priced(None if rendered is None else rendered + drawn, _no_time(engine))
 
 
 def _no_time(engine: Engine) -> str:
@@ -297,5 +325,5 @@ def _joining(
         lettered=lettered,
         continued=continued,
         mixed=request.music is not None or (request.brief is not None and request.brief.narrated),
-        heard=engine.sound and request.clip_sound is not ClipSound.DROP,
+        heard=(engine.sound or bool(_own(request))) and request.clip_sound is not ClipSound.DROP,
     )

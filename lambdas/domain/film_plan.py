@@ -2,19 +2,22 @@
 
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 from pydantic import Field
 
 from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Transition, TransitionKind
+from lambdas.domain.brand import Colours
 from lambdas.domain.characters import Appearance
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.narration import Sentence
-from lambdas.domain.storyboard import LEAD
+from lambdas.domain.storyboard import LEAD, Zoom
 from lambdas.domain.video_request import CaptionStyle, Lora, Music
 
+_CARD = 1  # increment when the same card looks otherwise
 _CAPTIONING = 2  # increment when the same narration is captioned in another way
 
 
@@ -43,6 +46,23 @@ class Picture(Document):
     uploaded: bool = False
 
 
+class Card(Document):
+    """What a clip shows that is drawn here: the user's picture, or a title card."""
+
+    picture: Picture | None = None
+    zoom: Zoom | None = None
+    title: str = ""
+    subtitle: str = ""
+    colours: Colours = Colours()
+
+    @property
+    def address(self) -> list[Any]:
+        """Return what determines how it looks."""
+        if self.picture is not None:
+            return [_CARD, self.picture.sha256, self.zoom]
+        return [_CARD, self.title, self.subtitle, self.colours.model_dump()]
+
+
 class Clip(Document):
     """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them. Both
     count frames of the engine's rate."""
@@ -56,6 +76,8 @@ class Clip(Document):
     key_hash: str  # SHA-256 of everything that determines the clip's bytes
     starts_from: int | None = None  # index of the clip whose last frame it starts from
     footage: Footage | None = None  # its source, changed by `strength`; without a strength, the clip itself
+    fit: Framing = Framing.COVER  # how footage that is the clip itself fills the film
+    card: Card | None = None
     strength: float | None = None  # how much of the footage to re-render, over 0 to 1
     sound: bool = False  # it may have sound of its own
     sound_of: Footage | None = None  # what it sounds like, if it has none of its own
@@ -70,6 +92,11 @@ class Clip(Document):
     def is_footage(self) -> bool:
         """Whether the clip is the footage itself, which no engine renders."""
         return self.footage is not None and self.strength is None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether no engine renders the clip: it is the user's own footage or a card."""
+        return self.is_footage or self.card is not None
 
 
 class Scene(Document):
@@ -240,11 +267,17 @@ class FilmPlan(Document):
 
     @property
     def _pictures(self) -> list[Picture]:
-        return [one for scene in self.scenes for one in (scene.starts_on, scene.ends_on) if one]
+        given = [one for scene in self.scenes for one in (scene.starts_on, scene.ends_on) if one]
+        return given + [clip.card.picture for clip in self.clips if clip.card and clip.card.picture]
 
     @property
     def _footage(self) -> list[Footage]:
         return [one for clip in self.clips for one in (clip.footage, clip.sound_of) if one]
+
+    @property
+    def first_rendered(self) -> int | None:
+        """The index of the first scene that an engine renders; the user's first picture is its."""
+        return next((scene.index for scene in self.scenes if not scene.clips[0].is_own), None)
 
     def scene_start(self, scene: Scene) -> Fraction:
         """Return the second of the film at which the scene's first frame appears."""

@@ -48,7 +48,7 @@ def ideas_of(request: VideoRequest, budget: int, source: FilmPlan | None) -> lis
         return [Idea(plain[0], plain[0])]
     if origin.kind is OriginKind.EXTEND:
         return [Idea(plain[0], plain[0], before=origin.paragraphs[-1] if origin.paragraphs else "")]
-    scenes = [scene for scene in source.scenes if not scene.clips[0].is_footage]
+    scenes = [scene for scene in source.scenes if not scene.clips[0].is_own]
     return [
         Idea(text, scene.text, before=paragraph, change=origin.prompt)
         for text, scene, paragraph in zip(plain, scenes, origin.paragraphs, strict=True)
@@ -96,7 +96,7 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
     shots: list[Shot | Scene] = []
     anew = iter(texts)
     for scene, frames in zip(source.scenes, _scene_frames(source), strict=True):
-        if scene.clips[0].is_footage:  # not made from a prompt
+        if scene.clips[0].is_own:  # not made from a prompt
             shots.append(scene)
             continue
         text = f"{scene.text.rstrip('.')}. {origin.prompt}"

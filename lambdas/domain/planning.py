@@ -1,7 +1,7 @@
 """Plan a film: its scenes, and the clips they are cut into."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -14,15 +14,24 @@ from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import engine_frames
-from lambdas.domain.film_plan import Assembly, Clip, FilmPlan, Footage, Heard, Picture, Scene
+from lambdas.domain.film_plan import Assembly, Card, Clip, FilmPlan, Footage, Heard, Picture, Scene
 from lambdas.domain.narration import Sentence
-from lambdas.domain.storyboard import FIRST, LAST, LEAD, PartialScene, frames_of
+from lambdas.domain.storyboard import FIRST, LAST, LEAD, PartialScene, frames_of, own_of
 from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import CaptionStyle, VideoRequest
 
 # Of a film. Its execution's history has at most 25,000 events (docs/decisions/0041-a-film-of-1000-clips.md).
 MOST_CLIPS = 1_000
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a scene shows that no engine renders: the user's `footage`, with `sound` or without, or a card."""
+
+    footage: Footage | None = None
+    sound: bool = False
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Shot:
     starts_on: Picture | None = None  # the user's own for this scene
     ends_on: Picture | None = None  # likewise, or the next scene's first picture, which it meets
     opens_with: CastMember | None = None  # whose picture it starts from if it has no other
+    own: Own | None = None  # None: an engine renders it
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
@@ -102,18 +112,25 @@ def make_plan(
     overlap = _transition_frames(request) if request.transition.overlaps else 0
     scenes: list[Scene] = []
     first = 0
+    rendered = [index for index, shot in enumerate(shots) if not _is_own(shot)]
+    opening, closing = (rendered[0], rendered[-1]) if rendered else (None, None)
     for index, (shot, following) in enumerate(zip(shots, [*shots[1:], None], strict=True)):
         if isinstance(shot, Scene):
             scenes.append(_taken_over(shot, index, first))
         else:
             _check_room(request, index, shot.frames)
             frames = shot.frames + (overlap if following and not following.continues else 0)
+            if shot.own is not None:
+                scenes.append(_own_scene(request, shot, shot.own, index, first, frames))
+                first += 1
+                continue
             lengths = clip_lengths(request, engine, frames)
             _check_one_clip(request, engine, index, shot.frames, frames)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
-            if following is None and request.last_image is not None and shot.ends_on is None:
+            if index == closing and request.last_image is not None and shot.ends_on is None:
                 shot = replace(shot, ends_on=_uploaded(request.last_image))
-            scenes.append(_scene(video, engine, shot, index, first, lengths, before))
+            image = request.image if index == opening else None
+            scenes.append(_scene(video, engine, shot, index, first, lengths, before, image))
         first += len(scenes[-1].clips)
     _within_limit([clip.frames for scene in scenes for clip in scene.clips], engine)
     return FilmPlan(
@@ -193,8 +210,14 @@ def _check_one_clip(
     )
 
 
-def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
-    """Check that scenes of these seconds can be planned; None: as long as its narration, not known yet.
+def check_scenes(
+    lengths: Sequence[float | None],
+    request: VideoRequest,
+    engine: Engine,
+    own: Collection[int] = (),
+) -> None:
+    """Check that scenes of these seconds can be planned; None: as long as its narration, not known yet. No
+    engine renders those that are the user's `own`.
 
     Raises InvalidRequest if they can't.
     """
@@ -210,6 +233,9 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
     for index, length in enumerate(known):
         frames = math.floor(Fraction(str(length)) * request.fps)
         _check_room(request, index, frames)
+        if index in own:
+            clips += 1
+            continue
         clips += len(clip_lengths(request, engine, frames))
         if lengths[index] is not None:
             shared = overlap if index + 1 < len(known) else 0
@@ -234,8 +260,10 @@ def check_pictures(
     """Check that the engine takes the pictures that scenes start from and end on, and that there is one for
     each scene that needs it. `stills`: first pictures are drawn; `last_image`: the film has one; the others
     as in `Engine.check`. Raises InvalidRequest that names the scene."""
-    for index, scene in enumerate(scenes):
-        ends = scene.last_frame or scene.meets_next or (last_image and index == len(scenes) - 1)
+    rendered = [index for index, scene in enumerate(scenes) if own_of(scene) is None]
+    for index in rendered:
+        scene = scenes[index]
+        ends = scene.last_frame or scene.meets_next or (last_image and index == rendered[-1])
         if engine.last_image == "required" and not ends:
             path = f"scenes[{index}].{LAST}"
             raise InvalidRequest(
@@ -301,12 +329,14 @@ def _scene(
     first: int,
     lengths: Sequence[int],
     last: Clip | None = None,
+    first_image: Image | None = None,
 ) -> Scene:
-    """Plan one scene. `first` is the index of its first clip, `last` the clip it continues from, if any."""
+    """Plan one scene. `first` is the index of its first clip, `last` the clip it continues from, if any;
+    `first_image` is the user's picture that the film starts from."""
     request = video.request
     if engine.image == "none":
         last = None  # only the prompt carries over
-    image = request.image.sha256 if request.image and index == 0 else None
+    image = first_image.sha256 if first_image else None
     own = None if engine.image == "none" or last else shot.starts_on
     given = own.sha256 if own else image or shot.still
     opener = shot.opens_with if engine.image != "none" and not (last or given) else None
@@ -392,6 +422,45 @@ def _scene(
         picture=opener.image.key if opener else None,
         ends_on=shot.ends_on if clips[-1].footage is None else None,
         characters=tuple(one.appearance for one in shot.characters),
+    )
+
+
+def _is_own(shot: Shot | Scene) -> bool:
+    return shot.clips[0].is_own if isinstance(shot, Scene) else shot.own is not None
+
+
+def _own_scene(request: VideoRequest, shot: Shot, own: Own, index: int, first: int, frames: int) -> Scene:
+    """Plan a scene that no engine renders: one clip, as the film shows it."""
+    shown = {
+        "size": [request.width, request.height],
+        "fps": request.fps,
+        "frames": frames,
+        "fit": request.fit,
+    }
+    if own.footage is not None:
+        shown |= {"own": [own.footage.model_dump(), own.sound]}
+    else:
+        assert own.card is not None  # noqa: S101 - see Own
+        shown |= {"card": own.card.address}
+    clip = Clip(
+        index=first,
+        prompt="",
+        frames=frames,
+        skip_frames=0,
+        seed=0,
+        key_hash=fingerprint(shown),
+        footage=own.footage,
+        fit=request.fit,
+        card=own.card,
+        sound=own.sound,
+    )
+    return Scene(
+        index=index,
+        text=shot.text,
+        negative_prompt="",
+        clips=[clip],
+        chained=False,
+        narration=list(shot.narration),
     )
 
 

@@ -5,6 +5,7 @@ is made.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, GetJsonSchemaHandler, StringConstraints, ValidationError
@@ -37,6 +38,7 @@ def text_of(least: int, most: int) -> Any:
 
 
 _Title = Annotated[str, *text_of(1, LONGEST_TITLE)]
+_Subtitle = Annotated[str, *text_of(0, LONGEST_TITLE)]
 _Prompt = Annotated[str, *text_of(1, LONGEST_PROMPT)]
 _Note = Annotated[str, *text_of(0, LONGEST_PROMPT)]
 _Said = Annotated[str, *text_of(1, LONGEST_NARRATION)]
@@ -98,7 +100,15 @@ _FRAME = (
     'an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a storyboard '
     "that was read, a sha256 and a media_type"
 )
-FIRST, LAST = "first_frame", "last_frame"
+_OWN_CLIP = (
+    'an object with a file_id of an upload, a video_url "data:video/mp4;base64,…", or, as in a storyboard '
+    "that was read, a sha256, seconds and sound"
+)
+FIRST, LAST, CLIP, PICTURE, TITLE = "first_frame", "last_frame", "clip", "picture", "title"
+_FILES = (FIRST, LAST, CLIP, PICTURE)  # of a scene
+OWN = (CLIP, PICTURE, TITLE)  # what a scene may show instead of what an engine renders
+CARD_SECONDS = 4  # of a title card, or of a picture, without narration
+LONGEST_CARD = 120  # seconds; one function draws it
 
 
 class Frame(Document):
@@ -127,6 +137,57 @@ class Frame(Document):
         return schema
 
 
+class OwnClip(Document):
+    """A clip of the user's own that a scene shows. `seconds`: its length; `sound`: it has some. Where it is
+    sent, it may be a `file_id` or a `video_url` instead."""
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+    seconds: _Seconds
+    sound: _Flag
+
+    def key(self, tenant: str) -> str:
+        """Return its key in the input bucket."""
+        return keys.upload(tenant, self.sha256, "mp4")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["properties"] |= {
+            "file_id": {"type": "string", "description": "The id of an upload; only sent."},
+            "video_url": {"type": "string", "description": "A data URL; only sent.", "pattern": "^data:"},
+        }
+        del schema["required"]
+        return schema
+
+
+_Start = Annotated[
+    float,
+    Field(
+        strict=True,
+        ge=0,
+        le=LONGEST_FILM,
+        allow_inf_nan=False,
+        description=f"a number of seconds from 0 to {LONGEST_FILM:,}",
+    ),
+]
+
+
+class Zoom(StrEnum):
+    """How a picture that a scene shows moves, slowly."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Title(Document):
+    """The words of a title card."""
+
+    text: _Title
+    subtitle: _Subtitle = ""
+
+
 class Scene(Document):
     """One scene.
 
@@ -134,6 +195,10 @@ class Scene(Document):
     continues the previous scene with a cut, starting from that scene's last picture. `meets_next`: it ends on
     the next scene's first picture. `first_frame`, `last_frame`: the pictures that it starts from and ends on,
     instead of its still and of the film's.
+
+    No engine renders a scene that shows the user's own `clip` or `picture`, or a card with a `title`; where
+    it is sent, `image` and `video` may be omitted. `clip_start`: the second of the clip at which the scene
+    begins; `zoom`: how the picture moves.
     """
 
     narration: Narration | None = None
@@ -144,6 +209,16 @@ class Scene(Document):
     meets_next: _Flag = False
     first_frame: Frame | None = Field(default=None, description=_FRAME)
     last_frame: Frame | None = Field(default=None, description=_FRAME)
+    clip: OwnClip | None = Field(default=None, description=_OWN_CLIP)
+    clip_start: _Start | None = None
+    picture: Frame | None = Field(default=None, description=_FRAME)
+    zoom: Zoom | None = Field(default=None, description=f"one of {', '.join(Zoom)}")
+    title: Title | None = None
+
+    @property
+    def own(self) -> str | None:
+        """The field that says what the scene shows, if no engine renders it."""
+        return own_of(self)
 
     @property
     def is_spoken(self) -> bool:
@@ -171,6 +246,11 @@ class Storyboard(Document):
             f"{scene.video.positive_prompt}\n{scene.image.positive_prompt}\n{self.style}"
             for scene in self.scenes
         ]
+
+    @property
+    def first_rendered(self) -> int | None:
+        """The index of the first scene that an engine renders."""
+        return next((index for index, scene in enumerate(self.scenes) if scene.own is None), None)
 
     def timed(self, lengths: Sequence[float | None]) -> "Storyboard":
         """Return the storyboard with these scene lengths in seconds."""
@@ -229,6 +309,11 @@ class PartialScene(Document):
     meets_next: _Flag | None = None
     first_frame: Frame | None = Field(default=None, description=_FRAME)
     last_frame: Frame | None = Field(default=None, description=_FRAME)
+    clip: OwnClip | None = Field(default=None, description=_OWN_CLIP)
+    clip_start: _Start | None = None
+    picture: Frame | None = Field(default=None, description=_FRAME)
+    zoom: Zoom | None = Field(default=None, description=f"one of {', '.join(Zoom)}")
+    title: Title | None = None
 
 
 class PartialStoryboard(Document):
@@ -271,7 +356,13 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
         raise InvalidRequest(f"{path} must be false or omitted: no scene comes before it.", param=path)
     _check_meets(storyboard.scenes, whole=document is Storyboard)
     _check_frames(storyboard.scenes)
+    _check_own(storyboard.scenes)
     return storyboard
+
+
+def own_of(scene: "Scene | PartialScene") -> str | None:
+    """Return the field that says what a scene shows, if no engine renders it."""
+    return next((name for name in OWN if getattr(scene, name) is not None), None)
 
 
 def frames_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[tuple[str, Frame]]:
@@ -282,9 +373,17 @@ def frames_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[tuple[str, Fra
                 yield f"scenes[{index}].{name}", frame
 
 
-def with_frames(document: Any, change: Callable[[Any, str], Any]) -> Any:
-    """Return a storyboard's document, of any form, with each picture of its scenes as `change` returns it
-    for it and its path."""
+def files_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[Frame | OwnClip]:
+    """Yield all files that the user gave to scenes."""
+    for scene in scenes:
+        for file in (scene.first_frame, scene.last_frame, scene.clip, scene.picture):
+            if file is not None:
+                yield file
+
+
+def with_scene_files(document: Any, change: Callable[[Any, str], Any]) -> Any:
+    """Return a storyboard's document, of any form, with each picture and clip of its scenes as `change`
+    returns it for it and its path."""
     scenes = document.get("scenes") if isinstance(document, dict) else None
     if not isinstance(scenes, list) or len(scenes) > MOST_SCENES:
         return document
@@ -292,10 +391,93 @@ def with_frames(document: Any, change: Callable[[Any, str], Any]) -> Any:
     def changed(scene: Any, index: int) -> Any:
         if not isinstance(scene, dict):
             return scene
-        given = {name: scene[name] for name in (FIRST, LAST) if scene.get(name) is not None}
+        given = {name: scene[name] for name in _FILES if scene.get(name) is not None}
         return {**scene, **{name: change(one, f"scenes[{index}].{name}") for name, one in given.items()}}
 
     return {**document, "scenes": [changed(scene, index) for index, scene in enumerate(scenes)]}
+
+
+def with_own(document: Any) -> Any:
+    """Return a storyboard's document, of any form, in which scenes that show the user's own material have
+    what may be omitted of them: prompts that say what they show, the length, and that nobody speaks.
+
+    The files must be those that are stored (`with_scene_files`).
+    """
+    scenes = document.get("scenes") if isinstance(document, dict) else None
+    if not isinstance(scenes, list):
+        return document
+    return {**document, "scenes": [_with_own(scene) for scene in scenes]}
+
+
+def _with_own(scene: Any) -> Any:
+    if not isinstance(scene, dict):
+        return scene
+    own = next((name for name in OWN if isinstance(scene.get(name), dict)), None)
+    if own is None:
+        return scene
+    shown = scene[own]
+    prompts = {"positive_prompt": _SHOWS.get(own) or shown.get("text")}
+    silent = scene.get("narration") is None
+    seconds: Any = CARD_SECONDS if silent else None
+    if own == CLIP:
+        length, start = shown.get("seconds"), scene.get("clip_start") or 0
+        numbers = isinstance(length, int | float) and isinstance(start, int | float)
+        seconds = round(length - start, 2) if numbers and length > start else None  # else parsing refuses it
+    usual = {
+        "narration": {"text": SILENT},
+        "image": prompts,
+        "video": prompts,
+        **({} if seconds is None else {"seconds": seconds}),
+    }
+    filled = {name: value for name, value in usual.items() if scene.get(name) is None}
+    # A card's prompts say what it says, also after an edit.
+    told = {"image": prompts, "video": prompts} if own == TITLE else {}
+    return scene | filled | told
+
+
+_SHOWS = {CLIP: "The user's own clip.", PICTURE: "The user's own picture."}
+
+
+def _check_own(scenes: Sequence[Scene | PartialScene]) -> None:
+    """Check that a scene shows one thing, and nothing asks an engine for more of it."""
+    for index, scene in enumerate(scenes):
+        path, own = f"scenes[{index}]", own_of(scene)
+        for name, of in (("zoom", PICTURE), ("clip_start", CLIP)):
+            if getattr(scene, name) is not None and own != of:
+                raise _omit(f"{path}.{name}", f"it goes with a {of}, which the scene doesn't show")
+        if own is None:
+            continue
+        for name in (*OWN, "continues", "meets_next", FIRST, LAST):
+            if name != own and getattr(scene, name):
+                raise _omit(f"{path}.{name}", f"the scene shows its {own}")
+        if index and scenes[index - 1].meets_next:
+            raise _omit(f"scenes[{index - 1}].meets_next", f"the next scene shows its {own}")
+        _check_own_length(scene, path)
+
+
+def _check_own_length(scene: Scene | PartialScene, path: str) -> None:
+    clip, start = scene.clip, scene.clip_start or 0
+    if clip is not None and start >= clip.seconds:
+        raise InvalidRequest(
+            f"{path}.clip_start must be below {clip.seconds:g}, the clip's seconds; got {start:g}.",
+            param=f"{path}.clip_start",
+        )
+    if scene.seconds is None:
+        return
+    most = LONGEST_CARD if clip is None else clip.seconds - start
+    if scene.seconds > most + _ROUNDED:
+        what = "for a scene that shows a card or picture" if clip is None else "what is left of its clip"
+        raise InvalidRequest(
+            f"{path}.seconds must be at most {most:g}, {what}; got {scene.seconds:g}.",
+            param=f"{path}.seconds",
+        )
+
+
+_ROUNDED = 0.05  # seconds; lengths are rounded to tenths
+
+
+def _omit(path: str, why: str) -> InvalidRequest:
+    return InvalidRequest(f"{path} must be omitted: {why}.", param=path)
 
 
 def _check_frames(scenes: Sequence[Scene | PartialScene]) -> None:

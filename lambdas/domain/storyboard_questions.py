@@ -9,13 +9,15 @@ from lambdas.domain.brief import Brief
 from lambdas.domain.prompts import CHARACTERS, material, words_for
 from lambdas.domain.speaking_time import words_within
 from lambdas.domain.storyboard import (
+    CLIP,
     FIRST,
     LAST,
+    PICTURE,
     Storyboard,
 )
 
 # What a text model is not told: it sees no pictures.
-_PICTURES = {"scenes": {"__all__": {FIRST, LAST}}}
+_PICTURES = {"scenes": {"__all__": {FIRST, LAST, CLIP, "clip_start", PICTURE, "zoom"}}}
 _STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 36, 60, 15
 Schema = dict[str, Any]
 

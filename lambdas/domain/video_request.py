@@ -211,7 +211,8 @@ class VideoRequest(Document):
         """Return whether an image model draws the scene's first picture: not if the user gave it, nor for a
         scene that continues, which starts from the previous scene's last picture."""
         own = storyboard.scenes[scene]
-        given = own.first_frame is not None or (scene == 0 and self.image is not None)
+        opens = self.image is not None and scene == storyboard.first_rendered
+        given = own.first_frame is not None or opens or own.own is not None
         return self.stills is not None and not given and not own.continues
 
     def fingerprint(self) -> str:

@@ -49,6 +49,7 @@ from lambdas.domain.video_request import (
     VideoRequest,
     Voice,
 )
+from lambdas.intake.card_letters import check_card_letters
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
@@ -300,7 +301,7 @@ class Intake:
         )
         # Raises if the film or a scene can't be cut into clips.
         if brief:
-            check_scenes(brief.lengths(), request, engine)
+            check_scenes(brief.lengths(), request, engine, brief.own)
             check_pictures(
                 [brief.scene_given(index) for index in range(brief.count)],
                 engine,
@@ -482,8 +483,12 @@ def _check_caption_style(fields: Fields) -> None:
 
 
 def _check_letters(fields: Fields) -> None:
-    """Check the letters of given narration. Generated narration is checked once it is written."""
-    if not fields.burn_captions or fields.storyboard is None:
+    """Check the letters of given narration, and of what title cards say. Generated narration is checked once
+    it is written."""
+    if fields.storyboard is None:
+        return
+    check_card_letters(fields.storyboard.scenes)
+    if not fields.burn_captions:
         return
     from lambdas.media.font import not_drawn
 

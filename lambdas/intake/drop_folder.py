@@ -43,7 +43,7 @@ from lambdas.domain.errors import (
     TransientError,
     VideoNotFound,
 )
-from lambdas.domain.storyboard import with_frames
+from lambdas.domain.storyboard import with_scene_files
 from lambdas.domain.video import Source, video_id
 from lambdas.domain.video_request import Tenant
 from lambdas.intake.accept import Intake
@@ -235,10 +235,10 @@ class DropFolder:
         files = take_files(fields)
         for field, name in named.items():
             files[field] = self._file(self._named(request, field, name), field)
-        fields = self._with_frames(request, fields)
+        fields = self._with_files(request, fields)
         self._accept(request, fields, files, nonce=self._nonce(request))
 
-    def _with_frames(self, request: Dropped, fields: dict[str, Any]) -> dict[str, Any]:
+    def _with_files(self, request: Dropped, fields: dict[str, Any]) -> dict[str, Any]:
         """Return the fields with the files that scenes name as their pictures in place of the names."""
 
         def content(value: Any, path: str) -> Any:
@@ -248,7 +248,7 @@ class DropFolder:
 
         if "storyboard" not in fields:
             return fields
-        return {**fields, "storyboard": with_frames(fields["storyboard"], content)}
+        return {**fields, "storyboard": with_scene_files(fields["storyboard"], content)}
 
     # --- accepting
 

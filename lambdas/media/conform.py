@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from itertools import chain, islice, repeat
+from itertools import chain, islice, pairwise, repeat
 from typing import BinaryIO
 
 from av.filter import Graph
+from av.filter.context import FilterContext
 from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -17,6 +18,7 @@ from av.video.stream import VideoStream
 from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
 from lambdas.media.encode import BT709, splice_points, write_pictures
+from lambdas.media.framing import BACKGROUND_RADIUS, BACKGROUND_SIDE
 from lambdas.media.limits import LONGEST_SECONDS, MOST_CHECKED_PIXELS, MOST_DECODED_PIXELS, SMALLEST_SIDE
 from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.movie import UPRIGHT
@@ -237,25 +239,74 @@ def _graph(frame: VideoFrame, pixel: Fraction, film: FilmFormat, fit: Fit) -> Gr
     # How much wider, or taller, the picture's aspect is than the film's; 1 if it is not.
     wider, higher = max(Fraction(1), excess), max(Fraction(1), 1 / excess)
     size = film.width, film.height
+    cover = ("crop", f"{max(1, round(width / wider))}:{max(1, round(height / higher))}")
     if fit is Fit.COVER:
-        filters.append(("crop", f"{max(1, round(width / wider))}:{max(1, round(height / higher))}"))
-    elif fit is Fit.FIT:
+        filters.append(cover)
+    elif fit in (Fit.FIT, Fit.BLUR):
         size = 2 * max(1, round(film.width / higher / 2)), 2 * max(1, round(film.height / wider / 2))
     matrix = "bt601" if frame.colorspace == _UNSPECIFIED else "auto"
-    filters += [
+    scaled = [
         (
             "scale",
             f"{size[0]}:{size[1]}:flags=bicubic+accurate_rnd+full_chroma_int"
             f":in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv",
         ),
         ("format", "yuv420p"),
-        ("pad", f"{film.width}:{film.height}:(ow-iw)/4*2:(oh-ih)/4*2:color=black"),
-        ("setsar", "1"),
-        ("buffersink", ""),
     ]
-    nodes = [graph.add(name, arguments or None) for name, arguments in filters]
-    graph.link_nodes(*nodes).configure()
+    last = [("setsar", "1"), ("buffersink", "")]
+    if fit is Fit.BLUR and size != (film.width, film.height):
+        _link_blurred(graph, filters, cover, scaled, last, film, matrix)
+        graph.configure()
+        return graph
+    pad = ("pad", f"{film.width}:{film.height}:(ow-iw)/4*2:(oh-ih)/4*2:color=black")
+    _chain(graph, [*filters, *scaled, pad, *last])
+    graph.configure()
     return graph
+
+
+_Filter = tuple[str, str]
+
+
+def _chain(graph: Graph, filters: list[_Filter]) -> list[FilterContext]:
+    nodes = [graph.add(name, arguments or None) for name, arguments in filters]
+    for one, other in pairwise(nodes):
+        one.link_to(other)
+    return nodes
+
+
+def _link_blurred(
+    graph: Graph,
+    source: list[_Filter],
+    cover: _Filter,
+    scaled: list[_Filter],
+    last: list[_Filter],
+    film: FilmFormat,
+    matrix: str,
+) -> None:
+    """Lay the scaled picture over one that covers the frame, blurred as drafts do (lambdas/media/framing.py):
+    scaled down, so that the blur costs little."""
+    reduction = max(1.0, min(film.width, film.height) / BACKGROUND_SIDE)
+    small = [2 * max(1, round(side / reduction / 2)) for side in (film.width, film.height)]
+    split = _chain(graph, [*source, ("split", "2")])[-1]
+    behind = _chain(
+        graph,
+        [
+            cover,
+            (
+                "scale",
+                f"{small[0]}:{small[1]}:flags=area:in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv",
+            ),
+            ("format", "yuv420p"),
+            ("gblur", f"sigma={BACKGROUND_RADIUS}"),
+            ("scale", f"{film.width}:{film.height}:flags=bicubic"),
+        ],
+    )
+    before = _chain(graph, scaled)
+    laid = _chain(graph, [("overlay", "(W-w)/4*2:(H-h)/4*2:format=yuv420"), *last])[0]
+    split.link_to(behind[0], 0, 0)
+    split.link_to(before[0], 1, 0)
+    behind[-1].link_to(laid, 0, 0)
+    before[-1].link_to(laid, 0, 1)
 
 
 _TURNS: dict[tuple[int, int, int, int], list[tuple[str, str | None]]] = {

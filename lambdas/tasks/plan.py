@@ -204,7 +204,7 @@ def _summary(plan: FilmPlan) -> Plan:
             PlannedClip(
                 index=clip.index,
                 scene=scene.index,
-                renderer=Renderer.FUNCTION if clip.is_footage else plan.renderer,
+                renderer=Renderer.FUNCTION if clip.is_own else plan.renderer,
             )
             for clip in scene.clips
         ]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lambdas.domain.storyboard import with_frames
+from lambdas.domain.storyboard import with_scene_files
 from reelworks.cli.terminal import fail
 
 VideoId = Annotated[str, typer.Argument(help="Video ID, as shown by `reel make` and `reel list`.")]
@@ -49,7 +49,7 @@ def with_files(document: Any, folder: Path) -> Any:
             fail(f"{param}: there is no file {path}")
         return path
 
-    return with_frames(document, found)
+    return with_scene_files(document, found)
 
 
 Since = Annotated[

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 
 from lambdas.domain.names import POLL_AFTER_HEADER
-from lambdas.domain.storyboard import with_frames
+from lambdas.domain.storyboard import with_scene_files
 from reelworks.client.address import Address
 from reelworks.client.errors import (
     AnswerNotUnderstood,
@@ -106,7 +106,7 @@ class Calls:
                 advice="Upload the file first and give the upload. Music may be left out: it costs nothing.",
             )
         if "storyboard" in body:
-            body["storyboard"] = with_frames(body["storyboard"], _inline)
+            body["storyboard"] = with_scene_files(body["storyboard"], _inline)
         query, content = {"dry_run": True}, _content(body, files)
         return (yield from self._api.call(VideoEstimate, "POST", "videos", query=query, content=content))
 
@@ -347,7 +347,7 @@ class Calls:
         sent: dict[Path, Upload] = {}
         for path in _frame_files(storyboard):
             sent[path] = yield from self.upload(path)
-        return with_frames(
+        return with_scene_files(
             storyboard, lambda file, _: _file_id(sent[file] if isinstance(file, Path) else file)
         )
 
@@ -483,7 +483,7 @@ def _named(
 
 def _frame_files(storyboard: Any) -> set[Path]:
     found: list[Any] = []
-    with_frames(storyboard, lambda file, _: found.append(file))
+    with_scene_files(storyboard, lambda file, _: found.append(file))
     return {file for file in found if isinstance(file, Path)}
 
 

@@ -56,6 +56,8 @@ Stage: TypeAlias = (
 
 TransitionKind: TypeAlias = Literal["none", "crossfade", "fade", "wipe"] | str
 
+Zoom: TypeAlias = Literal["in", "out"] | str
+
 
 class ApiKey(Document):
     id: str
@@ -558,6 +560,22 @@ class OriginOf(Document):
     strength: float | None = None
 
 
+class OwnClip(Document):
+    """A clip of the user's own that a scene shows. `seconds`: its length; `sound`: it has some. Where it
+    is sent, it may be a `file_id` or a `video_url` instead."""
+
+    sha256: str | None = None
+    """Must be 64 hexadecimal digits."""
+    seconds: float | None = None
+    """Must be a number of seconds above 0, at most 3,600."""
+    sound: bool | None = None
+    """Must be true or false."""
+    file_id: str | None = None
+    """The id of an upload; only sent."""
+    video_url: str | None = None
+    """A data URL; only sent."""
+
+
 class PlannedClip(Document):
     object: str = ALWAYS
     index: int = ALWAYS
@@ -633,7 +651,10 @@ class Scene(Document):
     """One scene. `seconds`: its length; None: as long as its narration, else its share of the film.
     `continues`: it continues the previous scene with a cut, starting from that scene's last picture.
     `meets_next`: it ends on the next scene's first picture. `first_frame`, `last_frame`: the pictures
-    that it starts from and ends on, instead of its still and of the film's."""
+    that it starts from and ends on, instead of its still and of the film's. No engine renders a scene
+    that shows the user's own `clip` or `picture`, or a card with a `title`; where it is sent, `image` and
+    `video` may be omitted. `clip_start`: the second of the clip at which the scene begins; `zoom`: how
+    the picture moves."""
 
     narration: Narration | None = None
     image: Prompts = ALWAYS
@@ -649,6 +670,16 @@ class Scene(Document):
     last_frame: Frame | None = None
     """Must be an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a
     storyboard that was read, a sha256 and a media_type."""
+    clip: OwnClip | None = None
+    """Must be an object with a file_id of an upload, a video_url "data:video/mp4;base64,…", or, as in a
+    storyboard that was read, a sha256, seconds and sound."""
+    clip_start: float | None = None
+    picture: Frame | None = None
+    """Must be an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a
+    storyboard that was read, a sha256 and a media_type."""
+    zoom: Zoom | None = None
+    """Must be one of in, out."""
+    title: Title | None = None
 
 
 class ScenePart(Document):
@@ -708,6 +739,15 @@ class StoryboardState(Document):
 class TenantClips(Document):
     tenant: str = ALWAYS
     clips: int = ALWAYS
+
+
+class Title(Document):
+    """The words of a title card."""
+
+    text: str = ALWAYS
+    """Must be text of 1 to 200 characters without control characters."""
+    subtitle: str | None = None
+    """Must be text of at most 200 characters without control characters."""
 
 
 class Upload(Document):

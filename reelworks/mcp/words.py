@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from lambdas.domain.control_characters import visible
 from reelworks.client import ApiError, Storyboard, Video, VideoEstimate
 from reelworks.client.models import Model, Prompts
-from reelworks.video_words import describe, estimated_costs, estimated_lines, failure_text
+from reelworks.video_words import describe, estimated_costs, estimated_lines, failure_text, own_material
 
 _NEXT: Mapping[str, str] = {
     "storyboard": "Show the storyboard to the user (look_at_storyboard). Change it with edit_scene or "
@@ -65,6 +65,11 @@ def storyboard(board: Storyboard) -> str:
         lines += [
             f"scene {number} ({length})",
             f"  narration: {scene.narration.text if scene.narration else '(none)'}",
+        ]
+        if own := own_material(scene):
+            lines.append(f"  shows {own}")
+            continue
+        lines += [
             f"  image: {'the picture that was given' if scene.first_frame else _prompts(scene.image)}",
             f"  video: {_prompts(scene.video)}{', ending on a given picture' if scene.last_frame else ''}",
         ]

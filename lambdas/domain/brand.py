@@ -1,0 +1,19 @@
+"""What a team's films have in common: colours, a logo, an intro and an outro."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lambdas.domain.documents import Document
+
+_Colour = Annotated[
+    str, Field(pattern="^#[0-9a-fA-F]{6}$", description="a colour as #rrggbb, for example #1a2b3c")
+]
+
+
+class Colours(Document):
+    """The colours of title cards and lower thirds."""
+
+    background: _Colour = "#12141d"
+    text: _Colour = "#ffffff"
+    accent: _Colour = "#ffc857"
