@@ -416,7 +416,9 @@ def _with_own(scene: Any) -> Any:
     if own is None:
         return scene
     shown = scene[own]
-    prompts = {"positive_prompt": _SHOWS.get(own) or shown.get("text")}
+    text = shown.get("text")
+    is_said = isinstance(text, str) and 0 < len(text.strip()) <= LONGEST_TITLE  # else parsing refuses it
+    prompts = {"positive_prompt": text if is_said else _SHOWS[own]}
     silent = scene.get("narration") is None
     seconds: Any = CARD_SECONDS if silent else None
     if own == CLIP:
@@ -435,7 +437,7 @@ def _with_own(scene: Any) -> Any:
     return scene | filled | told
 
 
-_SHOWS = {CLIP: "The user's own clip.", PICTURE: "The user's own picture."}
+_SHOWS = {CLIP: "The user's own clip.", PICTURE: "The user's own picture.", TITLE: "A title card."}
 
 
 def _check_own(scenes: Sequence[Scene | PartialScene]) -> None:
