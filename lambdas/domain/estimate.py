@@ -20,6 +20,7 @@ from lambdas.domain.planning import clip_lengths
 from lambdas.domain.prices import Makers, Prices, of_work, total
 from lambdas.domain.prompts import system_prompt
 from lambdas.domain.quotas import Demand, amount
+from lambdas.domain.storyboard import CARD_SECONDS
 from lambdas.domain.storyboard_questions import storyboard_question
 from lambdas.domain.video_request import OriginKind, VideoRequest
 
@@ -119,7 +120,7 @@ def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int
     joining = _joining(request, engine, scenes, lengths)
     costs = Costs(
         writing=NOTHING if done else _writing(request, engine, makers),
-        narration=NOTHING if done else _narration(request, scenes, makers),
+        narration=NOTHING if done else _narration(request, sum(map(sum, by_engine)), makers),
         stills=NOTHING if done else _stills(request, makers.prices),
         clips=_clips_cost(engine, makers.prices, rendering, drawing),
         assembly=_priced(assembly_cost(makers.prices, joining), "no price of a function or build is set"),
@@ -215,17 +216,28 @@ def _scenes(request: VideoRequest) -> Sequence[int]:
         return [origin.seconds * request.fps]
     if origin is not None and origin.frames is not None:
         return [origin.frames]
+    ends = _ends(request)
     if request.brief is None:
-        return [request.frames]
+        return [request.frames, *ends]
     lengths = (SCENE_SECONDS if length is None else length for length in request.brief.lengths())
-    return [int(Fraction(str(length)) * request.fps) for length in lengths]
+    return [*(int(Fraction(str(length)) * request.fps) for length in lengths), *ends]
+
+
+def _ends(request: VideoRequest) -> Sequence[int]:
+    """Return the frames of the brand's intro and outro, which a film made from another reuses."""
+    if request.brand is None or request.origin is not None:
+        return ()
+    ends = (one for one in (request.brand.intro, request.brand.outro) if one is not None)
+    return [int(Fraction(str(one.seconds or CARD_SECONDS)) * request.fps) for one in ends]
 
 
 def _own(request: VideoRequest) -> Collection[int]:
     """Return which of the scenes no engine renders, because they show the user's own material."""
-    if request.origin is not None or request.brief is None:
+    if request.origin is not None:
         return ()
-    return request.brief.own
+    before = 1 if request.brief is None else request.brief.count
+    own = () if request.brief is None else request.brief.own
+    return [*own, *range(before, before + len(_ends(request)))]
 
 
 # --- costs
@@ -256,11 +268,12 @@ def _is_written(request: VideoRequest, brief: Brief) -> bool:
     return request.origin is not None or brief.whole() is None
 
 
-def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> Cost:
+def _narration(request: VideoRequest, frames: int, makers: Makers) -> Cost:
+    """Return the cost of the narration of so many frames. Few of the user's own scenes have some."""
     if request.brief is None or not request.brief.narrated:
         return NOTHING
     engine = request.voice.engine or makers.voice_engine
-    spoken = _LETTERS_PER_SECOND * sum(scenes) // request.fps
+    spoken = _LETTERS_PER_SECOND * frames // request.fps
     letters = spoken * (2 if request.times_words else 1)  # the times are billed as speech is
     return _priced(makers.prices.narration(engine, letters), f"no price of the voice engine {engine} is set")
 
@@ -314,7 +327,8 @@ def _joining(
     cut = request.transition is TransitionKind.NONE
     encoded = 0 if cut else len(scenes) - 1 + (0 if engine.chained else within)
     continued = within if engine.chained else 0
-    lettered = sum(scenes) if request.burn_captions else 0
+    logo = request.brand is not None and request.brand.logo is not None
+    lettered = sum(scenes) if request.burn_captions or logo else 0
     return seconds_to_join(
         (request.width, request.height),
         request.fps,

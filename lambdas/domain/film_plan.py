@@ -8,13 +8,14 @@ from pydantic import Field
 
 from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Transition, TransitionKind
-from lambdas.domain.brand import Colours
+from lambdas.domain.brand import Corner
 from lambdas.domain.characters import Appearance
+from lambdas.domain.colours import Colours
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.narration import Sentence
-from lambdas.domain.storyboard import LEAD, Zoom
+from lambdas.domain.storyboard import LEAD, LowerThird, Zoom
 from lambdas.domain.video_request import CaptionStyle, Lora, Music
 
 _CARD = 1  # increment when the same card looks otherwise
@@ -61,6 +62,14 @@ class Card(Document):
         if self.picture is not None:
             return [_CARD, self.picture.sha256, self.zoom]
         return [_CARD, self.title, self.subtitle, self.colours.model_dump()]
+
+
+class PlacedLogo(Document):
+    """The brand's logo over every frame: see brand.Logo."""
+
+    picture: Picture
+    corner: Corner
+    size: float
 
 
 class Clip(Document):
@@ -112,6 +121,7 @@ class Scene(Document):
     picture: str | None = None  # key in the input bucket of the character's picture that it starts from
     ends_on: Picture | None = None  # the last frame of its last clip
     characters: tuple[Appearance, ...] = ()
+    lower_third: LowerThird | None = None
 
     @property
     def title(self) -> str:
@@ -160,6 +170,8 @@ class FilmPlan(Document):
     language: str = "en-US"  # of the narration
     music: Music | None = None
     clip_sound: ClipSound = ClipSound.DROP
+    colours: Colours = Colours()  # of title cards and lower thirds
+    logo: PlacedLogo | None = None
 
     @property
     def clips_heard(self) -> ClipSound:
@@ -209,8 +221,11 @@ class FilmPlan(Document):
 
     @property
     def parts_to_encode(self) -> int:
-        """The approximate number of parts to encode: joints, and captions drawn into the pictures."""
-        return self.joints_to_encode + (len(self.narration) if self.burn_captions else 0)
+        """The approximate number of parts to encode: joints, and what is drawn into the pictures."""
+        if self.logo is not None:
+            return self.joints_to_encode + len(self.clips)
+        captions = len(self.narration) if self.burn_captions else 0
+        return self.joints_to_encode + captions + sum(scene.lower_third is not None for scene in self.scenes)
 
     @property
     def starts(self) -> list[int]:
@@ -268,7 +283,8 @@ class FilmPlan(Document):
     @property
     def _pictures(self) -> list[Picture]:
         given = [one for scene in self.scenes for one in (scene.starts_on, scene.ends_on) if one]
-        return given + [clip.card.picture for clip in self.clips if clip.card and clip.card.picture]
+        given += [clip.card.picture for clip in self.clips if clip.card and clip.card.picture]
+        return [*given, self.logo.picture] if self.logo else given
 
     @property
     def _footage(self) -> list[Footage]:
@@ -290,6 +306,18 @@ class FilmPlan(Document):
     def clip(self, index: int) -> tuple[Scene, Clip]:
         """Return the clip with that index and its scene."""
         return next((scene, clip) for scene in self.scenes for clip in scene.clips if clip.index == index)
+
+
+def _laid_over(plan: FilmPlan) -> dict[str, Any]:
+    """Return what is laid over the pictures; nothing if nothing is, so that a film made before it could be
+    keeps its address."""
+    found: dict[str, Any] = {}
+    if plan.logo is not None:
+        found["logo"] = [plan.logo.picture.sha256, plan.logo.corner, plan.logo.size]
+    thirds = {scene.index: scene.lower_third.model_dump() for scene in plan.scenes if scene.lower_third}
+    if thirds:
+        found["lower_thirds"] = [[*thirds.items()], plan.colours.model_dump()]
+    return found
 
 
 def film_hash(plan: FilmPlan) -> str:
@@ -319,4 +347,5 @@ def film_hash(plan: FilmPlan) -> str:
         # Not if they can't be heard, so that a film made before they could be keeps its address.
         | ({} if plan.clips_heard is ClipSound.DROP else {"clip_sound": plan.clips_heard})
         | ({} if plan.caption_style is CaptionStyle.PLAIN else {"caption_style": plan.caption_style})
+        | _laid_over(plan)
     )

@@ -89,7 +89,10 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
         members = _played(video, origin.prompt, texts[0])
         going_on = _shot(origin.prompt, texts[0], frames, request, engine, members)
         going_on = replace(going_on, continues=True)
-        return [*(source.scenes if source else [_file_scene(request, origin)]), going_on]
+        if source is None:
+            return [_file_scene(request, origin), going_on]
+        end = len(source.scenes) - (request.has_outro and source.scenes[-1].clips[0].is_own)
+        return [*source.scenes[:end], going_on, *source.scenes[end:]]
     if source is None:
         members = _played(video, request.prompt, texts[0])
         return [_file_shot(request, origin, texts[0], engine, members)]

@@ -14,9 +14,19 @@ from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import engine_frames
-from lambdas.domain.film_plan import Assembly, Card, Clip, FilmPlan, Footage, Heard, Picture, Scene
+from lambdas.domain.film_plan import (
+    Assembly,
+    Card,
+    Clip,
+    FilmPlan,
+    Footage,
+    Heard,
+    Picture,
+    PlacedLogo,
+    Scene,
+)
 from lambdas.domain.narration import Sentence
-from lambdas.domain.storyboard import FIRST, LAST, LEAD, PartialScene, frames_of, own_of
+from lambdas.domain.storyboard import FIRST, LAST, LEAD, LowerThird, PartialScene, frames_of, own_of
 from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import CaptionStyle, VideoRequest
@@ -54,6 +64,7 @@ class Shot:
     ends_on: Picture | None = None  # likewise, or the next scene's first picture, which it meets
     opens_with: CastMember | None = None  # whose picture it starts from if it has no other
     own: Own | None = None  # None: an engine renders it
+    lower_third: LowerThird | None = None
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
@@ -168,6 +179,8 @@ def make_plan(
         language=_language(request),
         music=request.music,
         clip_sound=request.clip_sound,
+        colours=request.colours,
+        logo=_logo(video),
     )
 
 
@@ -422,6 +435,7 @@ def _scene(
         picture=opener.image.key if opener else None,
         ends_on=shot.ends_on if clips[-1].footage is None else None,
         characters=tuple(one.appearance for one in shot.characters),
+        lower_third=shot.lower_third,
     )
 
 
@@ -461,7 +475,16 @@ def _own_scene(request: VideoRequest, shot: Shot, own: Own, index: int, first: i
         clips=[clip],
         chained=False,
         narration=list(shot.narration),
+        lower_third=shot.lower_third,
     )
+
+
+def _logo(video: Video) -> PlacedLogo | None:
+    logo = video.request.brand.logo if video.request.brand else None
+    if logo is None:
+        return None
+    picture = Picture(key=logo.picture.key(video.tenant), sha256=logo.picture.sha256, uploaded=True)
+    return PlacedLogo(picture=picture, corner=logo.corner, size=logo.size)
 
 
 def _language(request: VideoRequest) -> str:

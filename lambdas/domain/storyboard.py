@@ -22,6 +22,8 @@ from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50
 LONGEST_TITLE = 200  # characters
+LOWER_THIRD_SECONDS = 5  # how long a lower third is shown
+LONGEST_LINE = 80  # characters of a lower third's line
 # Seconds of silence in a scene: before the narration, between its sentences, and after it.
 LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
 LONGEST_NARRATION = 3_000  # characters; also Polly's limit per call
@@ -96,7 +98,7 @@ class Narration(Document):
 
 
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-_FRAME = (
+FRAME = (
     'an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a storyboard '
     "that was read, a sha256 and a media_type"
 )
@@ -188,6 +190,13 @@ class Title(Document):
     subtitle: _Subtitle = ""
 
 
+class LowerThird(Document):
+    """Who or what a scene shows: two lines over its first seconds."""
+
+    title: Annotated[str, *text_of(1, LONGEST_LINE)]
+    subtitle: Annotated[str, *text_of(0, LONGEST_LINE)] = ""
+
+
 class Scene(Document):
     """One scene.
 
@@ -198,7 +207,7 @@ class Scene(Document):
 
     No engine renders a scene that shows the user's own `clip` or `picture`, or a card with a `title`; where
     it is sent, `image` and `video` may be omitted. `clip_start`: the second of the clip at which the scene
-    begins; `zoom`: how the picture moves.
+    begins; `zoom`: how the picture moves. `lower_third` is laid over any scene.
     """
 
     narration: Narration | None = None
@@ -207,13 +216,14 @@ class Scene(Document):
     seconds: _Seconds | None = None
     continues: _Flag = False
     meets_next: _Flag = False
-    first_frame: Frame | None = Field(default=None, description=_FRAME)
-    last_frame: Frame | None = Field(default=None, description=_FRAME)
+    first_frame: Frame | None = Field(default=None, description=FRAME)
+    last_frame: Frame | None = Field(default=None, description=FRAME)
     clip: OwnClip | None = Field(default=None, description=_OWN_CLIP)
     clip_start: _Start | None = None
-    picture: Frame | None = Field(default=None, description=_FRAME)
+    picture: Frame | None = Field(default=None, description=FRAME)
     zoom: Zoom | None = Field(default=None, description=f"one of {', '.join(Zoom)}")
     title: Title | None = None
+    lower_third: LowerThird | None = None
 
     @property
     def own(self) -> str | None:
@@ -260,14 +270,14 @@ class Storyboard(Document):
         ]
         return self.model_copy(update={"scenes": scenes})
 
-    def continued(self, prompt: str, seconds: float | None) -> "Storyboard":
-        """Return the storyboard with one more scene that continues the last one and has only the user's text.
-        It has narration, with the same voice, if other scenes do."""
-        spoken = [scene.narration for scene in self.scenes if scene.narration]
+    def continued(self, prompt: str, seconds: float | None, at: int) -> "Storyboard":
+        """Return the storyboard with one more scene, of index `at`, that continues the one before it and has
+        only the user's text. It has narration, with the same voice, if other scenes do."""
+        spoken = [scene.narration for scene in self.scenes if scene.narration and scene.is_spoken]
         said = spoken[-1].model_copy(update={"text": prompt}) if spoken else None
         prompts = Prompts(positive_prompt=prompt)
         scene = Scene(narration=said, image=prompts, video=prompts, seconds=seconds, continues=True)
-        return self.model_copy(update={"scenes": [*self.scenes, scene]})
+        return self.model_copy(update={"scenes": [*self.scenes[:at], scene, *self.scenes[at:]]})
 
 
 def seed_of(prompts: Sequence[Prompts], scene: int, film: int) -> int:
@@ -307,13 +317,14 @@ class PartialScene(Document):
     seconds: _Seconds | None = None
     continues: _Flag | None = None
     meets_next: _Flag | None = None
-    first_frame: Frame | None = Field(default=None, description=_FRAME)
-    last_frame: Frame | None = Field(default=None, description=_FRAME)
+    first_frame: Frame | None = Field(default=None, description=FRAME)
+    last_frame: Frame | None = Field(default=None, description=FRAME)
     clip: OwnClip | None = Field(default=None, description=_OWN_CLIP)
     clip_start: _Start | None = None
-    picture: Frame | None = Field(default=None, description=_FRAME)
+    picture: Frame | None = Field(default=None, description=FRAME)
     zoom: Zoom | None = Field(default=None, description=f"one of {', '.join(Zoom)}")
     title: Title | None = None
+    lower_third: LowerThird | None = None
 
 
 class PartialStoryboard(Document):
@@ -363,6 +374,16 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
 def own_of(scene: "Scene | PartialScene") -> str | None:
     """Return the field that says what a scene shows, if no engine renders it."""
     return next((name for name in OWN if getattr(scene, name) is not None), None)
+
+
+def card_texts(scene: "Scene | PartialScene") -> dict[str, str]:
+    """Return what is written into a scene's pictures, by the fields that say it."""
+    texts: dict[str, str] = {}
+    if scene.title is not None:
+        texts |= {"title.text": scene.title.text, "title.subtitle": scene.title.subtitle}
+    if (third := scene.lower_third) is not None:
+        texts |= {"lower_third.title": third.title, "lower_third.subtitle": third.subtitle}
+    return texts
 
 
 def frames_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[tuple[str, Frame]]:

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from lambdas.domain.assembly import ClipSound, TransitionKind
+from lambdas.domain.brand import Brand
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import Image, Role
+from lambdas.domain.colours import Colours
 from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
@@ -162,6 +164,7 @@ class VideoRequest(Document):
     last_image: Image | None = None  # the user's last frame
     characters: tuple[Role, ...] = ()
     music: Music | None = None
+    brand: Brand | None = None
     clip_sound: ClipSound = ClipSound.DUCK
     narration_fit: NarrationFit = NarrationFit.EXTEND
     brief: Brief | None = None
@@ -184,6 +187,20 @@ class VideoRequest(Document):
     def frames(self) -> int:
         """The number of frames of a film of one prompt."""
         return self.seconds * self.fps if self.num_frames is None else self.num_frames
+
+    @property
+    def colours(self) -> Colours:
+        """The colours of title cards and lower thirds."""
+        return self.brand.colours if self.brand else Colours()
+
+    @property
+    def has_outro(self) -> bool:
+        return self.brand is not None and self.brand.outro is not None
+
+    @property
+    def expected_seconds(self) -> int:
+        """The film's length with its intro and outro."""
+        return self.seconds + (self.brand.seconds if self.brand else 0)
 
     @property
     def times_words(self) -> bool:

@@ -17,8 +17,10 @@ from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.assembly import ClipSound
+from lambdas.domain.brand import Brand
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import CastMember, Image, Role, opening
+from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engine_notes import notes_of
 from lambdas.domain.engines import CATALOGUE, Engine, deployed, engine_named
 from lambdas.domain.errors import (
@@ -37,7 +39,7 @@ from lambdas.domain.planning import check_length, check_pictures, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import EXTENSIONS
+from lambdas.domain.storyboard import EXTENSIONS, MOST_SCENES
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import (
@@ -261,6 +263,10 @@ class Intake:
         _check_budget(parsed, engine)
         _check_caption_style(parsed)
         _check_letters(parsed)
+        if parsed.storyboard is not None:
+            check_card_letters(parsed.storyboard.scenes)
+        if parsed.brand is not None:
+            _check_brand(parsed.brand, brief)
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
             prompt=brief.topic if brief else str(parsed.prompt),
@@ -312,6 +318,12 @@ class Intake:
             )
         else:
             check_length(request, engine)
+        if request.expected_seconds > LONGEST_FILM:
+            raise InvalidRequest(
+                f"seconds must be at most {LONGEST_FILM:,} with intro and outro; got "
+                f"{request.expected_seconds:,}.",
+                param="seconds",
+            )
         self.filter.check(texts_of_create(parsed, brief))
         return request
 
@@ -416,7 +428,7 @@ def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
 
 
 def _tell_created(video: Video) -> None:
-    logger.info("video created", extra={"engine": video.request.engine, "seconds": video.request.seconds})
+    logger.info("video created", extra={"engine": video.request.engine, "seconds": video.seconds})
     count(names.METRIC_VIDEOS_CREATED)
 
 
@@ -483,11 +495,9 @@ def _check_caption_style(fields: Fields) -> None:
 
 
 def _check_letters(fields: Fields) -> None:
-    """Check the letters of given narration, and of what title cards say. Generated narration is checked once
-    it is written."""
+    """Check the letters of given narration. Generated narration is checked once it is written."""
     if fields.storyboard is None:
         return
-    check_card_letters(fields.storyboard.scenes)
     if not fields.burn_captions:
         return
     from lambdas.media.font import not_drawn
@@ -501,6 +511,24 @@ def _check_letters(fields: Fields) -> None:
                 "burn_captions: players support more letters.",
                 param=path,
             )
+
+
+def _check_brand(brand: Brand, brief: Brief | None) -> None:
+    """Check that a film has room for its intro and outro, and a voice for what they say."""
+    ends = [(f"brand.{name}", one) for name in ("intro", "outro") if (one := getattr(brand, name))]
+    for path, end in ends:
+        check_card_letters([end], path)
+        if brief is None and end.is_spoken:
+            raise InvalidRequest(
+                f"{path}.narration must be omitted with prompt: only a film of scenes is narrated.",
+                param=f"{path}.narration",
+            )
+    if brief is not None and brief.count + brand.scenes > MOST_SCENES:
+        raise InvalidRequest(
+            f"brand adds {brand.scenes} scenes to {brief.count}, and a film has at most {MOST_SCENES}; "
+            "reduce the number of scenes.",
+            param="brand",
+        )
 
 
 def _image(tenant: str, data: bytes, param: str) -> Image:

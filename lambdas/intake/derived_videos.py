@@ -137,7 +137,8 @@ class Remake:
         # What comes next does not end on the source's last picture.
         update = {"seed": source.seed, "origin": origin, "characters": casting.roles, "last_image": None}
         request = source.request.model_copy(update=update)
-        request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
+        ends = source.request.expected_seconds - source.request.seconds
+        request = _longer(request, engine, parsed.seconds, source.seconds - ends, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
         return self._admit(source, self._told(request, parsed), casting, nonce=nonce, retry=retry)
 
@@ -221,7 +222,8 @@ class Remake:
         origin = request.origin
         self.intake.filter.check({"prompt": origin.prompt if origin else ""})
         scenes = self._scenes(source, origin.storyboard) if origin and origin.storyboard else []
-        files = [file.key(source.tenant) for file in files_of(scenes)]
+        given = [*files_of(scenes), *(request.brand.files if request.brand else ())]
+        files = [file.key(source.tenant) for file in given]
 
         def keep(id_: str) -> None:
             tenant = source.tenant

@@ -34,6 +34,7 @@ from pydantic import TypeAdapter, ValidationError
 from lambdas.adapters import stores
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import keys
+from lambdas.domain.brand import with_brand_files
 from lambdas.domain.errors import (
     ArtifactMissing,
     IdempotencyConflict,
@@ -239,16 +240,15 @@ class DropFolder:
         self._accept(request, fields, files, nonce=self._nonce(request))
 
     def _with_files(self, request: Dropped, fields: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields with the files that scenes name as their pictures in place of the names."""
+        """Return the fields with the files that scenes and the brand name in place of the names."""
 
         def content(value: Any, path: str) -> Any:
             if not isinstance(value, str) or value.startswith(("data:", "{")):
                 return value
             return self._file(self._named(request, path, value), path)
 
-        if "storyboard" not in fields:
-            return fields
-        return {**fields, "storyboard": with_scene_files(fields["storyboard"], content)}
+        named = {"storyboard": with_scene_files, "brand": with_brand_files}
+        return fields | {name: named[name](fields[name], content) for name in named if name in fields}
 
     # --- accepting
 

@@ -5,7 +5,7 @@ A stored storyboard names each by its content (`Frame`, `OwnClip`), so it can be
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
+from lambdas.domain.brand import with_brand_files
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.storyboard import CLIP, Frame, OwnClip, with_own, with_scene_files
 from lambdas.intake.clip_files import check_sound, frames_of
@@ -43,15 +44,10 @@ class SceneFrames:
         self._read = {CLIP: 0, "picture": 0}
 
     def fields(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a create's fields with its storyboard's files replaced. Raises InvalidRequest naming the
-        file."""
-        document = fields.get("storyboard")
-        if isinstance(document, str):
-            try:
-                document = from_json(document)
-            except ValueError:
-                return fields  # refused where the fields are parsed
-        return {**fields, "storyboard": self.storyboard(document)} if "storyboard" in fields else fields
+        """Return a create's fields with the files of its storyboard and brand replaced. Raises InvalidRequest
+        naming the file."""
+        read = {"storyboard": self.storyboard, "brand": lambda brand: with_brand_files(brand, self._file)}
+        return {**fields, **{name: as_read(fields[name], read[name]) for name in read if name in fields}}
 
     def storyboard(self, document: Any) -> Any:
         """Return a storyboard's document, of any form, with its files replaced. Raises InvalidRequest naming
@@ -123,6 +119,16 @@ class SceneFrames:
         for known, path in self._named.items():
             if not uploads.find(known.key(self._tenant)):
                 raise _unknown(known, path)
+
+
+def as_read(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a document, or its JSON text, as `change` returns it."""
+    if isinstance(value, str):
+        try:
+            value = from_json(value)
+        except ValueError:
+            return value  # refused where the fields are parsed
+    return change(value)
 
 
 def _unknown(file: Frame | OwnClip, path: str) -> InvalidRequest:

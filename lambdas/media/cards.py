@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lambdas.animatic.lettering import drawable, largest
-from lambdas.domain.brand import Colours
+from lambdas.domain.colours import Colours
 from lambdas.domain.film_format import Framing, Size
 from lambdas.domain.film_plan import Card
 from lambdas.domain.storyboard import Zoom

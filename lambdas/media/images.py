@@ -126,6 +126,22 @@ def framed(data: bytes, film: Size, fit: Framing) -> Image.Image:
     return frame.show(scaled)
 
 
+def with_alpha(data: bytes) -> Image.Image:
+    """Return a checked image upright, in sRGB, with its transparency (RGBA)."""
+    flat, profile = _upright(data)
+    shown = to_srgb(flat, profile).convert("RGBA")
+    image = _opened(data)
+    if not image.has_transparency_data:
+        return shown
+    whole = image.convert("RGBA")
+    turn = _TURNS.get(_orientation(image))
+    whole = whole if turn is None else whole.transpose(turn)
+    if not image.info.get("icc_profile"):
+        return whole  # as `flat` is over white, its edges would be lighter
+    shown.putalpha(whole.getchannel("A"))
+    return shown
+
+
 def _upright(data: bytes) -> tuple[Image.Image, bytes | None]:
     """Return a checked image upright and without transparency, and its colour profile."""
     image = _opened(data)

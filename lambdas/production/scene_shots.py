@@ -58,16 +58,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
             begins, ends = ends, ends + _seconds(index, scene.seconds, spoken, video.request.narration_fit)
             frames = _frame(ends, fps) - _frame(begins, fps)
         if scene.own is not None:
-            planned.append(
-                Shot(
-                    text=scene.title.text if scene.title else sentences(scene.video.positive_prompt)[0],
-                    negative_prompt="",
-                    frames=frames,
-                    prompts=lambda count: [""] * count,
-                    narration=spoken.sentences if spoken else (),
-                    own=_own(video, scene),
-                )
-            )
+            planned.append(_own_shot(video, scene, frames, spoken))
             continue
         members = played[index]
         prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens, members)
@@ -86,6 +77,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 continues=scene.continues,
                 characters=members,
                 opens_with=opening(members, scene.video.positive_prompt),
+                lower_third=scene.lower_third,
             )
         )
     return [
@@ -113,6 +105,31 @@ def _given(video: Video, frame: Frame | None) -> Picture | None:
     return Picture(key=frame.key(video.tenant), sha256=frame.sha256, uploaded=True)
 
 
+def between_ends(video: Video, shots: Sequence[Shot | Scene]) -> list[Shot | Scene]:
+    """Return the scenes of a film of one prompt between its brand's intro and outro, which only a film that
+    is made from no other lacks."""
+    brand = video.request.brand
+    if brand is None or video.request.origin is not None:
+        return [*shots]
+    before, after = (
+        [] if end is None else [_own_shot(video, end, _frame(end.seconds or CARD_SECONDS, video.request.fps))]
+        for end in (brand.intro, brand.outro)
+    )
+    return [*before, *shots, *after]
+
+
+def _own_shot(video: Video, scene: StoryboardScene, frames: int, spoken: Spoken | None = None) -> Shot:
+    return Shot(
+        text=scene.title.text if scene.title else sentences(scene.video.positive_prompt)[0],
+        negative_prompt="",
+        frames=frames,
+        prompts=lambda count: [""] * count,
+        narration=spoken.sentences if spoken else (),
+        own=_own(video, scene),
+        lower_third=scene.lower_third,
+    )
+
+
 def _own(video: Video, scene: StoryboardScene) -> Own:
     """Return what a scene shows that no engine renders."""
     if scene.clip is not None:
@@ -126,6 +143,7 @@ def _own(video: Video, scene: StoryboardScene) -> Own:
             zoom=scene.zoom,
             title=title.text if title else "",
             subtitle=title.subtitle if title else "",
+            colours=video.request.colours,
         )
     )
 

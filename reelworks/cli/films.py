@@ -13,7 +13,7 @@ from lambdas.domain.control_characters import visible
 from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, download_attempt, finish
-from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_storyboard
+from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_brand, read_storyboard
 from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
 from reelworks.video_words import estimated_lines
@@ -169,6 +169,15 @@ def make(
     music_fade_out: Annotated[
         float | None, typer.Option(help="Seconds in which the music fades out. Default: 3.")
     ] = None,
+    brand: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file with the film's brand: colours, logo, intro and outro.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
     clip_sound: ClipSound = None,
     burn_captions: Annotated[
         bool | None, typer.Option("--burn-captions", help="Draw captions into the pictures.")
@@ -243,6 +252,7 @@ def make(
         "music_start": music_start,
         "music_fade_in": music_fade_in,
         "music_fade_out": music_fade_out,
+        "brand": None if brand is None else read_brand(brand),
         "clip_sound": clip_sound,
         "fragmented": fragmented,
         "burn_captions": burn_captions,

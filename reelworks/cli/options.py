@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lambdas.domain.brand import with_brand_files
 from lambdas.domain.storyboard import with_scene_files
 from reelworks.cli.terminal import fail
 
@@ -34,12 +35,18 @@ def read_json_file(path: Path) -> Any:
 
 
 def read_storyboard(path: Path) -> Any:
-    """Return a storyboard's document. Its scenes name pictures by their path from the file's folder."""
+    """Return a storyboard's document. Its scenes name files by their path from its folder."""
     return with_files(read_json_file(path), path.parent)
 
 
-def with_files(document: Any, folder: Path) -> Any:
-    """Return a storyboard's document with a Path for each picture that is named by one from the folder."""
+def read_brand(path: Path) -> Any:
+    """Return a brand's document. It names files by their path from its folder."""
+    return with_files(read_json_file(path), path.parent, with_brand_files)
+
+
+def with_files(document: Any, folder: Path, replaced: Any = with_scene_files) -> Any:
+    """Return a storyboard's document, or a brand's, with a Path for each file that is named by one from the
+    folder."""
 
     def found(value: Any, param: str) -> Any:
         if not isinstance(value, str) or value.startswith("data:"):
@@ -49,7 +56,7 @@ def with_files(document: Any, folder: Path) -> Any:
             fail(f"{param}: there is no file {path}")
         return path
 
-    return with_scene_files(document, found)
+    return replaced(document, found)
 
 
 Since = Annotated[

@@ -18,6 +18,8 @@ ClipSound: TypeAlias = Literal["keep", "duck", "drop"] | str
 
 ClipState: TypeAlias = Literal["waiting", "rendering", "done"] | str
 
+Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"] | str
+
 DeliveryState: TypeAlias = Literal["pending", "delivered", "failed", "cancelled"] | str
 
 EventType: TypeAlias = Literal["video.completed", "video.failed", "video.review", "clip.completed"] | str
@@ -414,6 +416,15 @@ class Lora(Document):
     scale: float | None = None
 
 
+class LowerThird(Document):
+    """Who or what a scene shows: two lines over its first seconds."""
+
+    title: str = ALWAYS
+    """Must be text of 1 to 80 characters without control characters."""
+    subtitle: str | None = None
+    """Must be text of at most 80 characters without control characters."""
+
+
 class Made(Document):
     reused: bool = ALWAYS
     """Whether it was found, and not made anew."""
@@ -654,7 +665,7 @@ class Scene(Document):
     that it starts from and ends on, instead of its still and of the film's. No engine renders a scene
     that shows the user's own `clip` or `picture`, or a card with a `title`; where it is sent, `image` and
     `video` may be omitted. `clip_start`: the second of the clip at which the scene begins; `zoom`: how
-    the picture moves."""
+    the picture moves. `lower_third` is laid over any scene."""
 
     narration: Narration | None = None
     image: Prompts = ALWAYS
@@ -680,6 +691,7 @@ class Scene(Document):
     zoom: Zoom | None = None
     """Must be one of in, out."""
     title: Title | None = None
+    lower_third: LowerThird | None = None
 
 
 class ScenePart(Document):
@@ -1187,6 +1199,10 @@ class CreateFields(TypedDict, total=False):
     even_out: bool | None
     """Even out steps of brightness and colour where a clip continues the one before. Must be true or
     false."""
+    brand: Mapping[str, Any] | None
+    """What your films have in common: the colours of title cards and lower thirds, a logo over every
+    frame, an intro and an outro. Must be an object with colours, logo, intro and outro; in a form, its
+    JSON text."""
     clip_sound: ClipSound | None
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard. Must be one of keep, duck, drop."""

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from lambdas.domain.assembly import Fit, TransitionKind
-from lambdas.domain.brand import Colours
 from lambdas.domain.brief import Brief
+from lambdas.domain.colours import Colours
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.estimate import estimate
