@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -126,9 +127,10 @@ def with_brand_files(document: Any, change: Callable[[Any, str], Any]) -> Any:
         changed["logo"] = {**logo, "picture": change(logo["picture"], "brand.logo.picture")}
     for name in _ENDS:
         if document.get(name) is not None:
-            scenes = with_scene_files(
-                {"scenes": [document[name]]},
-                lambda file, path, name=name: change(file, path.replace("scenes[0]", f"brand.{name}")),
-            )
-            changed[name] = scenes["scenes"][0]
+            replaced = partial(_replaced, change, f"brand.{name}")
+            [changed[name]] = with_scene_files({"scenes": [document[name]]}, replaced)["scenes"]
     return changed
+
+
+def _replaced(change: Callable[[Any, str], Any], scene: str, file: Any, path: str) -> Any:
+    return change(file, path.replace("scenes[0]", scene))

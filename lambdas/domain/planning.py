@@ -141,6 +141,10 @@ def make_plan(
             if index == closing and request.last_image is not None and shot.ends_on is None:
                 shot = replace(shot, ends_on=_uploaded(request.last_image))
             image = request.image if index == opening else None
+            if shot.seed is None:
+                # An intro changes no other scene's clips.
+                drawn = sum(isinstance(one, Shot) and one.own is not None for one in shots[:index])
+                shot = replace(shot, seed=video.seed + (index - drawn) * _SEEDS_PER_SCENE)
             scenes.append(_scene(video, engine, shot, index, first, lengths, before, image))
         first += len(scenes[-1].clips)
     _within_limit([clip.frames for scene in scenes for clip in scene.clips], engine)
@@ -354,7 +358,7 @@ def _scene(
     given = own.sha256 if own else image or shot.still
     opener = shot.opens_with if engine.image != "none" and not (last or given) else None
     picture = last.key_hash if last else given or (opener.image.sha256 if opener else None)
-    first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
+    assert shot.seed is not None  # noqa: S101 - make_plan sets it
     negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
     overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
     captioned = request.captions or request.burn_captions
@@ -373,7 +377,7 @@ def _scene(
         footage = shot.of[place] if place < len(shot.of) else None
         # Footage shows how the clip ends.
         ends_on = shot.ends_on if place == len(lengths) - 1 and footage is None else None
-        seed = (first_seed + place) % 2**63  # engines accept no larger seed
+        seed = (shot.seed + place) % 2**63  # engines accept no larger seed
         # A draft draws the scene's text, as its first clip is prompted, and the clip's part of the scene.
         scene = [shot.text, prompts[0], _language(request)]
         draft = [*scene, place, len(lengths), begins, in_all, *bare] if engine.draft else None

@@ -270,9 +270,10 @@ class Storyboard(Document):
         ]
         return self.model_copy(update={"scenes": scenes})
 
-    def continued(self, prompt: str, seconds: float | None, at: int) -> "Storyboard":
-        """Return the storyboard with one more scene, of index `at`, that continues the one before it and has
-        only the user's text. It has narration, with the same voice, if other scenes do."""
+    def continued(self, prompt: str, seconds: float | None, at: int | None = None) -> "Storyboard":
+        """Return the storyboard with one more scene, at index `at` or at the end, that continues the one
+        before it and has only the user's text. It has narration, with the same voice, if other scenes do."""
+        at = len(self.scenes) if at is None else at
         spoken = [scene.narration for scene in self.scenes if scene.narration and scene.is_spoken]
         said = spoken[-1].model_copy(update={"text": prompt}) if spoken else None
         prompts = Prompts(positive_prompt=prompt)

@@ -1,14 +1,17 @@
 """What the API takes of scenes that show the user's own material."""
 
+import json
 from base64 import b64encode
 from typing import Any
 
+import httpx
 import pytest
 
 from lambdas.adapters import stores
 from lambdas.intake.scene_frames import MOST_CLIPS_SENT
 from tests.cloud.deployment import Deployment, png
-from tests.cloud.rest import call, create
+from tests.cloud.rest import call, create, gateway
+from tests.cloud.servers import serving
 from tests.cloud.test_api import stored
 from tests.cloud.test_uploads import sent
 from tests.unit.clips import clip
@@ -95,3 +98,45 @@ def test_a_request_has_room_for_some_clips_only(queue: Deployment) -> None:
     error = refused(**a_film(*[{"clip": URL}] * (MOST_CLIPS_SENT + 1)))
     assert error["param"] == f"scenes[{MOST_CLIPS_SENT}].clip"
     assert f"may bring {MOST_CLIPS_SENT}" in error["message"]
+
+
+LOGO = {"logo": {"picture": PICTURE, "corner": "top-right"}}
+
+
+def test_a_brand_is_taken_with_its_files(queue: Deployment) -> None:
+    brand = {**LOGO, "colours": {"accent": "#d1495b"}, "intro": TITLE, "outro": {"clip": URL}}
+    request = stored(create(prompt=None, **a_film(FILMED, brand=brand)))
+    assert request.brand
+    assert request.brand.logo
+    assert (request.brand.logo.corner, request.brand.colours.accent) == ("top-right", "#d1495b")
+    inputs = stores.inputs(queue.settings)
+    assert [inputs.exists(file.key("acme")) for file in request.brand.files] == [True, True]
+    assert request.brand.outro
+    assert request.brand.outro.seconds == 1
+    assert (request.seconds, request.expected_seconds) == (2, 7)
+    form = {"prompt": "A kite", "size": "320x180", "brand": json.dumps(brand)}
+    with serving(gateway("acme")) as url:
+        answer = httpx.post(f"{url}/v1/videos", data=form, files={"input_reference": ("a.png", png(5))})
+    assert answer.status_code == 200, answer.text
+    assert stored(answer.json()).brand == request.brand
+    assert answer.json()["seconds"] == "9"
+
+
+@pytest.mark.parametrize(
+    ("brand", "param", "says"),
+    [
+        ({"logo": {"picture": "data:image/png;base64,AAAA"}}, "brand.logo.picture", "PNG, JPEG or WebP"),
+        ({"intro": {"clip": {"file_id": "file_x"}}}, "brand.intro.clip.file_id", "one of your uploads"),
+        ({"outro": {"title": {"text": "\u0e01\u0e32"}}}, "brand.outro.title.text", "can't be drawn"),
+        (
+            {"intro": {**TITLE, "narration": {"text": "Hi."}}},
+            "brand.intro.narration",
+            "omitted with prompt",
+        ),
+        ("{", "brand", "invalid JSON"),
+    ],
+)
+def test_a_brand_that_can_t_be_used_is_named(queue: Deployment, brand: Any, param: str, says: str) -> None:
+    error = refused(prompt="A kite", brand=brand)
+    assert error["param"] == param
+    assert says in error["message"]
