@@ -44,7 +44,8 @@ from lambdas.domain.errors import (
     TransientError,
     VideoNotFound,
 )
-from lambdas.domain.storyboard import with_scene_files
+from lambdas.domain.storyboard import CLIP, with_scene_files
+from lambdas.domain.uploads import Kind
 from lambdas.domain.video import Source, video_id
 from lambdas.domain.video_request import Tenant
 from lambdas.intake.accept import Intake
@@ -53,6 +54,7 @@ from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_er
 from lambdas.intake.drop_names import first_characters, folded
 from lambdas.intake.drop_note import clear_drop_note, write_drop_note
 from lambdas.intake.files import INPUT_REFERENCE, LAST_FRAME, MUSIC, File, take_files
+from lambdas.intake.uploads import stored_clip
 from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import logger
@@ -60,9 +62,10 @@ from lambdas.telemetry import logger
 PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")
 _SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
-# The files that a request may name, by field: kind, extensions and maximum size in bytes. The fields of
-# scenes take a picture.
+# The files that a request may name, by field: kind, extensions and maximum size in bytes. Scenes and the brand
+# take pictures and clips.
 _PICTURE = ("an image", _IMAGES, images.MAX_BYTES)
+_CLIP_FILE = ("an MP4 clip", ("mp4",), Kind.CLIP.most)
 _BESIDE = {
     INPUT_REFERENCE: _PICTURE,
     LAST_FRAME: _PICTURE,
@@ -245,6 +248,8 @@ class DropFolder:
         def content(value: Any, path: str) -> Any:
             if not isinstance(value, str) or value.startswith(("data:", "{")):
                 return value
+            if path.endswith(f".{CLIP}"):
+                return stored_clip(self._inputs, self._named(request, path, value).key)
             return self._file(self._named(request, path, value), path)
 
         named = {"storyboard": with_scene_files, "brand": with_brand_files}
@@ -358,7 +363,8 @@ class DropFolder:
         )
 
     def _named(self, request: Dropped, field: str, name: str) -> Dropped:
-        what, extensions, _ = _BESIDE.get(field, _PICTURE)
+        usual = _CLIP_FILE if field.endswith(f".{CLIP}") else _PICTURE
+        what, extensions, _ = _BESIDE.get(field, usual)
         file = None if "/" in name else self._await(lambda: self._find_named(request, field, name))
         if file is None or file.extension not in extensions:
             raise InvalidRequest(

@@ -60,9 +60,10 @@ class SceneFrames:
     def _clip(self, value: Any, path: str) -> Any:
         if isinstance(value, dict) and set(value) <= _CLIP_STORED:
             return self._known(value, path, OwnClip)
-        file = value if isinstance(value, bytes) else replace(CLIP_FILE, name=path).decoded(value)
         self._count(CLIP, path, MOST_CLIPS_SENT)
-        clip = self._arrived.clip(path, file)
+        clip = value
+        if not isinstance(clip, ClipFile):
+            clip = self._arrived.clip(path, replace(CLIP_FILE, name=path).decoded(value))
         seconds = Fraction(frames_of(clip, path, fps=_HUNDREDTHS), _HUNDREDTHS)
         own = OwnClip(sha256=clip.name, seconds=float(seconds), sound=check_sound(clip, path))
         self._clips.setdefault(own, clip)
