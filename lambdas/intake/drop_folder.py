@@ -62,8 +62,8 @@ from lambdas.telemetry import logger
 PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")
 _SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
-# The files that a request may name, by field: kind, extensions and maximum size in bytes. Scenes and the brand
-# take pictures and clips.
+# The files that a request may name, by field: kind, extensions and maximum size in bytes. Scenes and the
+# brand take pictures and clips.
 _PICTURE = ("an image", _IMAGES, images.MAX_BYTES)
 _CLIP_FILE = ("an MP4 clip", ("mp4",), Kind.CLIP.most)
 _BESIDE = {

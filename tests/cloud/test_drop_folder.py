@@ -282,7 +282,7 @@ def test_a_request_can_name_its_own_material_beside_it(folder: Folder) -> None:
     etag = folder.drop("request.json", json.dumps(request).encode())
     error = folder.error("request.json")
     assert error["field"] == "scenes[0].clip"
-    assert "must be the name of an MP4 clip (mp4)" in error["reason"]
+    assert "must be the name of an MP4 clip (.mp4)" in error["reason"]
     folder.put("talk.mp4", clip(16))
     folder.notify("request.json", etag)
     made = folder.video().request
