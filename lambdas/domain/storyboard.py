@@ -235,6 +235,14 @@ class Scene(Document):
         """Whether its narration has anything to say; SILENT or "***" leaves the scene silent."""
         return self.narration is not None and can_be_spoken(self.narration.spoken)
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        del schema["required"]  # `with_own` fills them in
+        return schema
+
 
 class Storyboard(Document):
     """The storyboard of a film. `style`: the looks and characters that every scene shares."""

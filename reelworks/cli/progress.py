@@ -304,7 +304,9 @@ def storyboard_table(storyboard: Storyboard) -> Table:
     return table
 
 
-def _prompts(prompts: Prompts, *, end: str = "") -> Text:
+def _prompts(prompts: Prompts | None, *, end: str = "") -> Text:
+    if prompts is None:
+        return _text(end)
     text = _text(prompts.positive_prompt + end)
     if prompts.negative_prompt:
         text.append(f"\nnot: {visible(prompts.negative_prompt, lines=True)}", style="dim")

@@ -668,8 +668,8 @@ class Scene(Document):
     the picture moves. `lower_third` is laid over any scene."""
 
     narration: Narration | None = None
-    image: Prompts = ALWAYS
-    video: Prompts = ALWAYS
+    image: Prompts | None = None
+    video: Prompts | None = None
     seconds: float | None = None
     continues: bool | None = None
     """Must be true or false."""

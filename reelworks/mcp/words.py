@@ -76,7 +76,9 @@ def storyboard(board: Storyboard) -> str:
     return _safe(lines)
 
 
-def _prompts(prompts: Prompts) -> str:
+def _prompts(prompts: Prompts | None) -> str:
+    if prompts is None:
+        return "(none)"
     without = f" (without: {prompts.negative_prompt})" if prompts.negative_prompt else ""
     return f"{prompts.positive_prompt}{without}"
 
