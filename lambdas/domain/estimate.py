@@ -112,6 +112,7 @@ def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int
     ]
     clips = sum(map(len, lengths))
     share = Fraction(max(0, clips - done), clips)
+    spoken = sum(frames for index, frames in enumerate(scenes) if index not in own)
     by_engine = [one for index, one in enumerate(lengths) if index not in own]
     rendered = ceil(share * sum(map(len, by_engine)))
     full = share * Fraction(sum(map(sum, by_engine)), engine.longest_clip * request.fps)
@@ -120,7 +121,7 @@ def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int
     joining = _joining(request, engine, scenes, lengths)
     costs = Costs(
         writing=NOTHING if done else _writing(request, engine, makers),
-        narration=NOTHING if done else _narration(request, sum(map(sum, by_engine)), makers),
+        narration=NOTHING if done else _narration(request, spoken, makers),
         stills=NOTHING if done else _stills(request, makers.prices),
         clips=_clips_cost(engine, makers.prices, rendering, drawing),
         assembly=_priced(assembly_cost(makers.prices, joining), "no price of a function or build is set"),

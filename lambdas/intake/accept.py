@@ -39,7 +39,7 @@ from lambdas.domain.planning import check_length, check_pictures, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import EXTENSIONS, MOST_SCENES
+from lambdas.domain.storyboard import EXTENSIONS, MOST_SCENES, OwnClip, files_of
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import (
@@ -410,8 +410,13 @@ class Intake:
 
 
 def _asks_sound(fields: Mapping[str, Any], parsed: Fields) -> str | None:
-    """Return the field, as it was sent, that asks for the clips' sound; the default asks for nothing."""
+    """Return the field, as it was sent, that asks for the sound of an engine's clips. The default asks for
+    nothing, nor does it if the user's own clips have sound."""
     if "clip_sound" not in parsed.model_fields_set or parsed.clip_sound is ClipSound.DROP:
+        return None
+    scenes = [*(parsed.storyboard.scenes if parsed.storyboard else ())]
+    files = [*files_of(scenes), *(parsed.brand.files if parsed.brand else ())]
+    if any(isinstance(file, OwnClip) and file.sound for file in files):
         return None
     return next(
         (name for name in fields if OURS.get(name) == "clip_sound" and fields[name] is not None), "clip_sound"

@@ -100,6 +100,13 @@ def test_a_request_has_room_for_some_clips_only(queue: Deployment) -> None:
     assert f"may bring {MOST_CLIPS_SENT}" in error["message"]
 
 
+def test_the_sound_of_own_clips_may_be_set_with_an_engine_that_has_none(queue: Deployment) -> None:
+    own = stored(create(prompt=None, **a_film(FILMED, {"clip": URL}, clip_sound="keep")))
+    assert own.clip_sound == "keep"
+    error = refused(**a_film(FILMED, TITLE, clip_sound="keep"))
+    assert error["param"] == "clip_sound"
+
+
 LOGO = {"logo": {"picture": PICTURE, "corner": "top-right"}}
 
 
