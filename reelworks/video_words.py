@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reelworks.client import Video, VideoEstimate
-    from reelworks.client.models import CostPart
+    from reelworks.client.models import CostPart, Scene
 
 _WORDS = {
     "queued": "waiting in the queue",
@@ -53,6 +53,17 @@ def describe(video: Video) -> str:
 
 def _speaking_and_drawing(video: Video) -> str:
     return " and ".join([*(["voices"] if video.narrations else []), *(["stills"] if video.stills else [])])
+
+
+def own_material(scene: Scene) -> str | None:
+    """Say what a scene shows that no engine renders."""
+    if scene.title is not None:
+        return f"title card: {': '.join(filter(None, (scene.title.text, scene.title.subtitle)))}"
+    if scene.picture is not None:
+        return "your picture" if scene.zoom is None else f"your picture, zooming {scene.zoom}"
+    if scene.clip is not None:
+        return "your clip" if not scene.clip_start else f"your clip, from second {scene.clip_start:g}"
+    return None
 
 
 def failure_text(video: Video) -> str:

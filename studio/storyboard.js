@@ -8,10 +8,11 @@ import "./film/media.js";
 import { poll } from "./polling.js";
 import { aboutCost, consequences, drawsStills } from "./storyboard/changes.js";
 import { approveForm, conflictForm, regenerateForm } from "./storyboard/dialogs.js";
-import { opened, closed, sameDocument } from "./storyboard/document.js";
+import { opened, closed, ownMaterial, sameDocument } from "./storyboard/document.js";
 import { forgetDraft, keepDraft, keptDraft } from "./storyboard/drafts.js";
 import { StoryboardEditor } from "./storyboard/editor.js";
 import { compare, merged } from "./storyboard/merge.js";
+import { spokenWords } from "./text_limits.js";
 import { filmWaits } from "./video.js";
 
 const LIVE_MS = 2_000; // while the film is being made
@@ -375,10 +376,11 @@ class StoryboardScreen extends Component {
 
   #parts(index) {
     const scene = this.#editor.storyboard.scenes[index];
+    const own = ownMaterial(scene);
     return [
-      "text",
-      scene.narration?.text?.trim() && "voice",
-      drawsStills(this.#video) && !scene.continues && !scene.first_frame && "still",
+      !own && "text",
+      scene.narration && spokenWords(scene.narration.text ?? "") && "voice",
+      drawsStills(this.#video) && !scene.continues && !scene.first_frame && !own && "still",
     ].filter(Boolean);
   }
 
@@ -568,7 +570,7 @@ class StoryboardScreen extends Component {
         marks: (scene, index) => this.#marks(scene, outcomes[index]),
         actions: (scene, index) => html`
           ${
-            this.#editable
+            this.#editable && this.#parts(index).length
               ? html`<button type="button" ?disabled=${this.#busy !== ""} aria-label="Regenerate scene ${index + 1}"
                 @click=${() => this.#askRegeneration(index)}>Regenerate …</button>`
               : nothing
@@ -683,7 +685,7 @@ class StoryboardScreen extends Component {
         ? "No still"
         : scene.first_frame
           ? "Starts from your picture"
-          : "Not drawn yet";
+          : (ownMaterial(scene) ?? "Not drawn yet");
     const outdated = still && outcome?.still === "anew";
     return html`
       <div class="board-still ${outdated ? "outdated" : ""}"

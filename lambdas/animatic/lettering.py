@@ -78,7 +78,7 @@ def card_overlay(
     notes_height = sum(len(lines) * small_leading + gap for lines in notes)
     if notes_height > 0.55 * room or small.size <= SMALLEST:
         notes, notes_height = [], 0
-    lines, font = _largest(drawable(words), inner, room - notes_height, unit)
+    lines, font = largest(drawable(words), inner, room - notes_height, unit)
     if lines or notes:
         leading = round(font.size * 1.18)
         used = len(lines) * leading + notes_height + 2 * pad
@@ -104,10 +104,13 @@ def card_overlay(
     return picture
 
 
-def _largest(text: str, width: int, height: int, unit: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
+def largest(
+    text: str, width: int, height: int, unit: int, *, most: int | None = None
+) -> tuple[list[str], ImageFont.FreeTypeFont]:
     """Return the text in the largest letters that fit the box, without breaking a word; cut with an … if the
-    smallest don't."""
-    sizes = range(max(SMALLEST, round(unit * 0.15)), max(SMALLEST, round(unit * 0.06)) - 1, -1)
+    smallest don't. `unit`: the picture's shorter side; `most`: the largest letters, in pixels."""
+    first = max(SMALLEST, round(unit * 0.15) if most is None else most)
+    sizes = range(first, min(first, max(SMALLEST, round(unit * 0.06 if most is None else most / 2))) - 1, -1)
     for size in sizes:
         font = font_of(size)
         lines = filled(units(text), width, font.getlength)

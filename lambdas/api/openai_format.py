@@ -179,7 +179,7 @@ def video_estimate(run: DryRun) -> VideoEstimate:
         "object": "video.estimate",
         "model": request.engine,
         "clips": expected.clips,
-        "seconds": str(request.seconds),
+        "seconds": str(request.expected_seconds),
         "size": f"{request.width}x{request.height}",
         "fps": request.fps,
         "rendered_size": f"{rendered[0]}x{rendered[1]}",

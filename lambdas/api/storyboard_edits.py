@@ -26,6 +26,7 @@ from lambdas.domain.storyboard import (
 from lambdas.domain.video_parts import Part
 from lambdas.domain.video_request import VideoRequest
 from lambdas.domain.wrong_fields import wrong_fields
+from lambdas.intake.card_letters import check_card_letters
 from lambdas.intake.film_kind import check_size, check_title
 
 # --- replace a storyboard
@@ -37,11 +38,13 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
     storyboard = parse_storyboard(document)
     check_size(storyboard)
     check_title(storyboard)
+    check_card_letters(storyboard.scenes)
     if engine.audio == "required" and not any(scene.is_spoken for scene in storyboard.scenes):
         raise InvalidRequest(
             f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"
         )
-    check_scenes([scene.seconds for scene in storyboard.scenes], request, engine)
+    own = [index for index, scene in enumerate(storyboard.scenes) if scene.own]
+    check_scenes([scene.seconds for scene in storyboard.scenes], request, engine, own)
     check_pictures(
         storyboard.scenes,
         engine,
@@ -56,7 +59,8 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
 def _require_pictures(storyboard: Storyboard, request: VideoRequest, engine: Engine) -> None:
     """Check that each scene has a picture to start from, in a film for which none are drawn."""
     for index, scene in enumerate(storyboard.scenes):
-        pictured = scene.continues or scene.first_frame or (index == 0 and request.image)
+        opens = request.image and index == storyboard.first_rendered
+        pictured = scene.continues or scene.first_frame or opens or scene.own
         if not pictured and not request.characters:
             path = f"scenes[{index}].{FIRST}"
             raise InvalidRequest(
@@ -116,6 +120,11 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
     Raises InvalidRequest if the scene has no such part.
     """
     before = storyboard.scenes[scene]
+    if asked.part is Part.TEXT and before.own is not None:
+        raise InvalidRequest(
+            f"part can't be text: the scene shows its {before.own}; replace the storyboard to change it.",
+            param="part",
+        )
     if asked.part is Part.VOICE:
         if before.narration is None or not before.is_spoken:
             raise InvalidRequest(
@@ -128,11 +137,11 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
     if asked.part is Part.STILL:
         if not request.draws_still(scene, storyboard):
             given = "you sent" if not before.continues else "the previous scene ends with"
-            why = (
-                f"starts with the picture that {given}"
-                if request.stills
-                else "belongs to a film without stills"
-            )
+            why = f"starts with the picture that {given}"
+            if before.own is not None:
+                why = f"shows its {before.own}"
+            elif not request.stills:
+                why = "belongs to a film without stills"
             raise InvalidRequest(f"part can't be still: the scene {why}.", param="part")
         if asked.seed is not None or asked.note is None:
             seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed

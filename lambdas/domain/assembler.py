@@ -6,6 +6,7 @@ from enum import StrEnum
 from lambdas.domain.assembly import ClipSound
 from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.shapes import Shape
+from lambdas.domain.storyboard import LOWER_THIRD_SECONDS
 
 # Lambda stops a function after 900 s. The estimate may be wrong by half.
 LONGEST_IN_A_FUNCTION = 450  # seconds
@@ -51,7 +52,7 @@ def _seconds(plan: FilmPlan) -> float:
         clips=len(plan.clips),
         joints=plan.joints_to_encode,
         within_joints=sum(transition.frames for transition in plan.transitions if transition),
-        lettered=_frames_with_captions(plan) if plan.burn_captions else 0,
+        lettered=_frames_drawn_over(plan),
         continued=sum(clip.starts_from is not None for clip in plan.clips),
         mixed=bool(plan.narration or plan.music),
         heard=plan.clips_heard is not ClipSound.DROP,
@@ -99,7 +100,12 @@ def seconds_to_join(
     )
 
 
-def _frames_with_captions(plan: FilmPlan) -> int:
-    """Count the frames with speech, each sentence up to the next keyframe; at most the whole film."""
+def _frames_drawn_over(plan: FilmPlan) -> int:
+    """Count the frames with a logo, a caption or a lower third, those up to the next keyframe included; at
+    most the whole film."""
+    if plan.logo is not None:
+        return plan.frames
     said = sum(sentence.seconds + _SECONDS_TO_KEYFRAME for _, sentence in plan.narration)
-    return min(plan.frames, round(said * plan.fps))
+    thirds = sum(scene.lower_third is not None for scene in plan.scenes)
+    seconds = (said if plan.burn_captions else 0) + thirds * (LOWER_THIRD_SECONDS + _SECONDS_TO_KEYFRAME)
+    return min(plan.frames, round(seconds * plan.fps))

@@ -31,8 +31,8 @@ class Fit(StrEnum):
 
     FIT = "fit"  # show all of it, with black bars
     COVER = "cover"  # fill the frame and crop the rest
+    BLUR = "blur"  # show all of it; a blurred copy that fills the frame is behind it
     STRETCH = "stretch"  # show all of it, distorted
-    BLUR = "blur"  # show all of it, over a blurred copy that fills the frame
 
 
 @dataclass(frozen=True)

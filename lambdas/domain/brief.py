@@ -16,6 +16,7 @@ from lambdas.domain.storyboard import (
     PartialStoryboard,
     Storyboard,
     no_next,
+    own_of,
 )
 
 DEFAULT_SCENES = 4
@@ -77,9 +78,19 @@ class Brief(Document):
 
     @property
     def unpictured(self) -> list[int]:
-        """The scenes that start neither from a picture that the user gave them nor from another scene's."""
+        """The scenes that start neither from a picture that the user gave them nor from another scene's, and
+        do not show the user's own material."""
         scenes = map(self.scene_given, range(self.count))
-        return [index for index, scene in enumerate(scenes) if not (scene.first_frame or scene.continues)]
+        return [
+            index
+            for index, scene in enumerate(scenes)
+            if not (scene.first_frame or scene.continues or own_of(scene))
+        ]
+
+    @property
+    def own(self) -> list[int]:
+        """The scenes that show the user's own material."""
+        return [index for index, scene in enumerate(self.given.scenes) if own_of(scene)]
 
     def narration_given(self, index: int) -> bool:
         narration = self.scene_given(index).narration

@@ -98,6 +98,7 @@ def _source_type(video: Video, plan: FilmPlan) -> str:
 
 def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
     """Yield what the film was made from: the user's pictures, music and footage, and another film."""
+    origin = video.request.origin
     given = (("input_reference", video.request.image), ("last_frame", video.request.last_image))
     pictures = {image.key: title for title, image in given if image}
     for scene in plan.scenes:
@@ -108,6 +109,19 @@ def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
         yield Ingredient(
             title=title, relationship="inputTo", media_type=_media_type(key), bucket="input", key=key
         )
+    for scene in plan.scenes:
+        for clip in scene.clips:
+            picture = clip.card.picture if clip.card else None
+            footage = clip.footage if clip.is_footage else None
+            own = picture.key if picture else footage.file if footage else None
+            if own is not None and (origin is None or own != origin.file):
+                yield Ingredient(
+                    title=f"scenes[{scene.index}].{'picture' if picture else 'clip'}",
+                    relationship="componentOf",
+                    media_type=_media_type(own),
+                    bucket="input",
+                    key=own,
+                )
     if plan.music is not None and plan.music.key is not None:
         yield Ingredient(
             title="music",
@@ -116,7 +130,6 @@ def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
             bucket="input",
             key=plan.music.key,
         )
-    origin = video.request.origin
     if origin is not None and origin.file is not None:
         yield Ingredient(
             title="video", relationship="inputTo", media_type="video/mp4", bucket="input", key=origin.file
@@ -140,6 +153,7 @@ _MEDIA_TYPES = {
     "flac": "audio/flac",
     "m4a": "audio/mp4",
     "ogg": "audio/ogg",
+    "mp4": "video/mp4",
 }
 
 

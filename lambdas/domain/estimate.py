@@ -5,7 +5,7 @@ question, failed tries. What a remix, edit or extension reuses costs nothing, an
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from lambdas.domain.prices import Makers, Prices, of_work, total
 from lambdas.domain.prompts import system_prompt
 from lambdas.domain.quotas import Demand, amount
 from lambdas.domain.second_tries import MOST
+from lambdas.domain.storyboard import CARD_SECONDS
 from lambdas.domain.storyboard_questions import storyboard_question
 from lambdas.domain.video_request import OnWarning, OriginKind, VideoRequest
 
@@ -88,7 +89,7 @@ class Costs(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """`clips`: to render. `took`: seconds until it is made, on one instance
+    """`clips`: for the engine to render. `took`: seconds until it is made, on one instance
     that is ready and has nothing else to do; None: unknown, and `why`."""
 
     clips: int
@@ -112,26 +113,38 @@ class Estimate(NamedTuple):
 def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int = 0) -> Estimate:
     """Estimate a film. `done`: clips that an earlier attempt has rendered; its texts, voices and stills are
     then reused, too."""
-    scenes = _scenes(request)
-    lengths = [clip_lengths(request, engine, frames) for frames in scenes]
+    scenes, own = _scenes(request), _own(request)
+    lengths = [
+        [frames] if index in own else clip_lengths(request, engine, frames)
+        for index, frames in enumerate(scenes)
+    ]
     clips = sum(map(len, lengths))
-    rendered = max(0, clips - done)
-    share = Fraction(rendered, clips)
-    full = share * Fraction(sum(map(sum, lengths)), engine.longest_clip * request.fps)
-    rendering = clip_work(engine, makers.prices, float(full), request.speed, request.steps)
+    share = Fraction(max(0, clips - done), clips)
+    spoken = sum(frames for index, frames in enumerate(scenes) if index not in own)
+    by_engine = [one for index, one in enumerate(lengths) if index not in own]
+    rendered = ceil(share * sum(map(len, by_engine)))
+    full = share * Fraction(sum(map(sum, by_engine)), engine.longest_clip * request.fps)
+    rendering = clip_work(engine, makers.prices, float(full), request.speed, request.steps) if full else 0.0
+    drawing = float(share * len(own)) * _DRAW_SECONDS
     joining = _joining(request, engine, scenes, lengths)
     costs = Costs(
         writing=NOTHING if done else _writing(request, engine, makers),
-        narration=NOTHING if done else _narration(request, scenes, makers),
+        narration=NOTHING if done else _narration(request, spoken, makers),
         stills=NOTHING if done else _stills(request, makers.prices),
-        clips=_clips_cost(engine, makers.prices, rendering),
+        clips=_clips_cost(engine, makers.prices, rendering, drawing),
         assembly=_priced(assembly_cost(makers.prices, joining), "no price of a function or build is set"),
     )
     took = None
     if rendering is not None:
         side_by_side = _DRAWN_AT_ONCE if engine.renderer is Renderer.FUNCTION and not engine.chained else 1
         at_once = min(side_by_side, max(1, rendered))
-        took = rendering / at_once + joining + _OTHER_SECONDS + (0 if done else _preparing(request))
+        took = (
+            rendering / at_once
+            + drawing / _DRAWN_AT_ONCE
+            + joining
+            + _OTHER_SECONDS
+            + (0 if done else _preparing(request))
+        )
     again = min(rendered, MOST) if request.on_warning is OnWarning.RETRY_ONCE else 0
     return Estimate(rendered, costs, took, None if took is not None else _no_time(engine), again)
 
@@ -194,7 +207,7 @@ def share_of_longest(plan: FilmPlan, clip: Clip) -> float:
 
 def planned_clip_cost(plan: FilmPlan, clip: Clip, prices: Prices) -> float | None:
     """Return the cost of rendering one clip of a plan, in USD; None if unknown."""
-    if clip.is_footage:
+    if clip.is_own:
         return of_work(prices.function_second(_DRAW_MB), _DRAW_SECONDS)
     engine, length = CATALOGUE[plan.engine], share_of_longest(plan, clip)
     return of_work(clip_second(engine, prices), clip_work(engine, prices, length, plan.speed, plan.steps))
@@ -213,10 +226,28 @@ def _scenes(request: VideoRequest) -> Sequence[int]:
         return [origin.seconds * request.fps]
     if origin is not None and origin.frames is not None:
         return [origin.frames]
+    ends = _ends(request)
     if request.brief is None:
-        return [request.frames]
+        return [request.frames, *ends]
     lengths = (SCENE_SECONDS if length is None else length for length in request.brief.lengths())
-    return [int(Fraction(str(length)) * request.fps) for length in lengths]
+    return [*(int(Fraction(str(length)) * request.fps) for length in lengths), *ends]
+
+
+def _ends(request: VideoRequest) -> Sequence[int]:
+    """Return the frames of the brand's intro and outro, which a film made from another reuses."""
+    if request.brand is None or request.origin is not None:
+        return ()
+    ends = (one for one in (request.brand.intro, request.brand.outro) if one is not None)
+    return [int(Fraction(str(one.seconds or CARD_SECONDS)) * request.fps) for one in ends]
+
+
+def _own(request: VideoRequest) -> Collection[int]:
+    """Return which of the scenes no engine renders, because they show the user's own material."""
+    if request.origin is not None:
+        return ()
+    before = 1 if request.brief is None else request.brief.count
+    own = () if request.brief is None else request.brief.own
+    return [*own, *range(before, before + len(_ends(request)))]
 
 
 # --- costs
@@ -247,11 +278,12 @@ def _is_written(request: VideoRequest, brief: Brief) -> bool:
     return request.origin is not None or brief.whole() is None
 
 
-def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> Cost:
+def _narration(request: VideoRequest, frames: int, makers: Makers) -> Cost:
+    """Return the cost of the narration of so many frames. Few of the user's own scenes have some."""
     if request.brief is None or not request.brief.narrated:
         return NOTHING
     engine = request.voice.engine or makers.voice_engine
-    spoken = _LETTERS_PER_SECOND * sum(scenes) // request.fps
+    spoken = _LETTERS_PER_SECOND * frames // request.fps
     letters = spoken * (2 if request.times_words else 1)  # the times are billed as speech is
     return _priced(makers.prices.narration(engine, letters), f"no price of the voice engine {engine} is set")
 
@@ -259,16 +291,26 @@ def _narration(request: VideoRequest, scenes: Sequence[int], makers: Makers) -> 
 def _stills(request: VideoRequest, prices: Prices) -> Cost:
     if request.brief is None or request.stills is None:
         return NOTHING
-    drawn = sum(bool(index or request.image is None) for index in request.brief.unpictured)
+    unpictured, own = request.brief.unpictured, request.brief.own
+    opening = next((index for index in range(request.brief.count) if index not in own), None)
+    drawn = sum(index != opening or request.image is None for index in unpictured)
     quality = request.stills.quality
     return _priced(of_work(prices.still(quality), drawn), f"no price of a {quality} still is set")
 
 
-def _clips_cost(engine: Engine, prices: Prices, seconds: float | None) -> Cost:
+def _clips_cost(engine: Engine, prices: Prices, seconds: float | None, drawing: float) -> Cost:
+    """Return the cost of so many seconds of the engine's work, and of `drawing` cards and converting the
+    user's clips in a function."""
+    drawn = of_work(prices.function_second(_DRAW_MB), drawing) if drawing else 0.0
+    if drawn is None:
+        return Cost(None, "no price of a function is set")
+    if seconds == 0:
+        return Cost(drawn)
     second = clip_second(engine, prices)
     if second is None:
         return Cost(None, f"no price of the instance of engine {engine.name} is set")
-    return _priced(of_work(second, seconds), _no_time(engine))
+    rendered = of_work(second, seconds)
+    return _priced(None if rendered is None else rendered + drawn, _no_time(engine))
 
 
 def _no_time(engine: Engine) -> str:
@@ -295,7 +337,8 @@ def _joining(
     cut = request.transition is TransitionKind.NONE
     encoded = 0 if cut else len(scenes) - 1 + (0 if engine.chained else within)
     continued = within if engine.chained else 0
-    lettered = sum(scenes) if request.burn_captions else 0
+    logo = request.brand is not None and request.brand.logo is not None
+    lettered = sum(scenes) if request.burn_captions or logo else 0
     film = request.width, request.height
     return sum(
         seconds_to_join(
@@ -308,7 +351,7 @@ def _joining(
             lettered=lettered,
             continued=continued,
             mixed=request.music is not None or (request.brief is not None and request.brief.narrated),
-            heard=engine.sound and request.clip_sound is not ClipSound.DROP,
+            heard=(engine.sound or bool(_own(request))) and request.clip_sound is not ClipSound.DROP,
             stems=request.stems and not shaped,
             shaped=shaped,
         )

@@ -8,15 +8,18 @@ from pydantic import Field
 
 from lambdas.domain import keys
 from lambdas.domain.assembly import ClipSound, Transition, TransitionKind
+from lambdas.domain.brand import Corner
 from lambdas.domain.characters import Appearance
+from lambdas.domain.colours import Colours
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
 from lambdas.domain.narration import Sentence
 from lambdas.domain.shapes import Shape
-from lambdas.domain.storyboard import LEAD
+from lambdas.domain.storyboard import LEAD, LowerThird, Zoom
 from lambdas.domain.video_request import CaptionLook, CaptionStyle, Lora, Music
 
+_CARD = 1  # increment when the same card looks otherwise
 _CAPTIONING = 3  # increment when the same narration is captioned in another way
 
 
@@ -52,6 +55,31 @@ class Try(Document):
     key_hash: str
 
 
+class Card(Document):
+    """What a clip shows that is drawn here: the user's picture, or a title card."""
+
+    picture: Picture | None = None
+    zoom: Zoom | None = None
+    title: str = ""
+    subtitle: str = ""
+    colours: Colours = Colours()
+
+    @property
+    def address(self) -> list[Any]:
+        """Return what determines how it looks."""
+        if self.picture is not None:
+            return [_CARD, self.picture.sha256, self.zoom]
+        return [_CARD, self.title, self.subtitle, self.colours.model_dump()]
+
+
+class PlacedLogo(Document):
+    """The brand's logo over every frame: see brand.Logo."""
+
+    picture: Picture
+    corner: Corner
+    size: float
+
+
 class Clip(Document):
     """One clip to render. The engine renders `frames`; the film omits the first `skip_frames` of them. Both
     count frames of the engine's rate."""
@@ -65,6 +93,8 @@ class Clip(Document):
     key_hash: str  # SHA-256 of everything that determines the clip's bytes
     starts_from: int | None = None  # index of the clip whose last frame it starts from
     footage: Footage | None = None  # its source, changed by `strength`; without a strength, the clip itself
+    fit: Framing = Framing.COVER  # how footage that is the clip itself fills the film
+    card: Card | None = None
     strength: float | None = None  # how much of the footage to re-render, over 0 to 1
     sound: bool = False  # it may have sound of its own
     sound_of: Footage | None = None  # what it sounds like, if it has none of its own
@@ -82,6 +112,11 @@ class Clip(Document):
         """Whether the clip is the footage itself, which no engine renders."""
         return self.footage is not None and self.strength is None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether no engine renders the clip: it is the user's own footage or a card."""
+        return self.is_footage or self.card is not None
+
 
 class Scene(Document):
     index: int
@@ -97,6 +132,7 @@ class Scene(Document):
     ends_on: Picture | None = None  # the last frame of its last clip
     characters: tuple[Appearance, ...] = ()
     focal_point: str | None = None  # what a crop to another shape keeps in view; None: the film's
+    lower_third: LowerThird | None = None
 
     @property
     def title(self) -> str:
@@ -150,6 +186,8 @@ class FilmPlan(Document):
     stems: bool = False  # the sound is delivered apart, too
     focal_point: str | None = None  # of scenes that have none of their own; None: the middle
     shape: Shape | None = None  # the plan is that of this further shape: see in_shape
+    colours: Colours = Colours()  # of title cards and lower thirds
+    logo: PlacedLogo | None = None
 
     def in_shape(self, shape: Shape) -> "FilmPlan":
         """Return the plan of the same film in a further shape, which its clips are made to fill, and
@@ -210,8 +248,11 @@ class FilmPlan(Document):
 
     @property
     def parts_to_encode(self) -> int:
-        """The approximate number of parts to encode: joints, and captions drawn into the pictures."""
-        return self.joints_to_encode + (len(self.narration) if self.burn_captions else 0)
+        """The approximate number of parts to encode: joints, and what is drawn into the pictures."""
+        if self.logo is not None:
+            return self.joints_to_encode + len(self.clips)
+        captions = len(self.narration) if self.burn_captions else 0
+        return self.joints_to_encode + captions + sum(scene.lower_third is not None for scene in self.scenes)
 
     @property
     def starts(self) -> list[int]:
@@ -269,11 +310,18 @@ class FilmPlan(Document):
 
     @property
     def _pictures(self) -> list[Picture]:
-        return [one for scene in self.scenes for one in (scene.starts_on, scene.ends_on) if one]
+        given = [one for scene in self.scenes for one in (scene.starts_on, scene.ends_on) if one]
+        given += [clip.card.picture for clip in self.clips if clip.card and clip.card.picture]
+        return [*given, self.logo.picture] if self.logo else given
 
     @property
     def _footage(self) -> list[Footage]:
         return [one for clip in self.clips for one in (clip.footage, clip.sound_of) if one]
+
+    @property
+    def first_rendered(self) -> int | None:
+        """The index of the first scene that an engine renders; the user's first picture is its."""
+        return next((scene.index for scene in self.scenes if not scene.clips[0].is_own), None)
 
     def scene_start(self, scene: Scene) -> Fraction:
         """Return the second of the film at which the scene's first frame appears."""
@@ -286,6 +334,18 @@ class FilmPlan(Document):
     def clip(self, index: int) -> tuple[Scene, Clip]:
         """Return the clip with that index and its scene."""
         return next((scene, clip) for scene in self.scenes for clip in scene.clips if clip.index == index)
+
+
+def _laid_over(plan: FilmPlan) -> dict[str, Any]:
+    """Return what is laid over the pictures; nothing if nothing is, so that a film made before it could be
+    keeps its address."""
+    found: dict[str, Any] = {}
+    if plan.logo is not None:
+        found["logo"] = [plan.logo.picture.sha256, plan.logo.corner, plan.logo.size]
+    thirds = {scene.index: scene.lower_third.model_dump() for scene in plan.scenes if scene.lower_third}
+    if thirds:
+        found["lower_thirds"] = [[*thirds.items()], plan.colours.model_dump()]
+    return found
 
 
 def film_hash(plan: FilmPlan) -> str:
@@ -317,6 +377,7 @@ def film_hash(plan: FilmPlan) -> str:
         | ({} if plan.caption_style is CaptionStyle.PLAIN else {"caption_style": plan.caption_style})
         | ({} if plan.caption_look == CaptionLook() else {"caption_look": plan.caption_look.model_dump()})
         | ({} if plan.shape is None else {"shape": _shaped(plan, plan.shape)})
+        | _laid_over(plan)
     )
 
 

@@ -296,7 +296,7 @@ class _Pieces:
             sha256=clip.key_hash,
             bytes=self._sizes[keys.clip(self._plan.tenant, clip.key_hash)],
             reused=progress.reused,
-            by=None if clip.is_footage else self._plan.engine,
+            by=None if clip.is_own else self._plan.engine,
             took=_took(progress),
             cost=progress.cost,
             index=clip.index,

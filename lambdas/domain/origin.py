@@ -49,7 +49,7 @@ def ideas_of(request: VideoRequest, budget: int, source: FilmPlan | None) -> lis
         return [Idea(plain[0], plain[0])]
     if origin.kind is OriginKind.EXTEND:
         return [Idea(plain[0], plain[0], before=origin.paragraphs[-1] if origin.paragraphs else "")]
-    scenes = [scene for scene in source.scenes if not scene.clips[0].is_footage]
+    scenes = [scene for scene in source.scenes if not scene.clips[0].is_own]
     return [
         Idea(text, scene.text, before=paragraph, change=origin.prompt)
         for text, scene, paragraph in zip(plain, scenes, origin.paragraphs, strict=True)
@@ -90,14 +90,17 @@ def prompt_shots(video: Video, engine: Engine, source: FilmPlan | None) -> list[
         members = _played(video, origin.prompt, texts[0])
         going_on = _shot(origin.prompt, texts[0], frames, request, engine, members)
         going_on = replace(going_on, continues=True)
-        return [*(source.scenes if source else [_file_scene(request, origin)]), going_on]
+        if source is None:
+            return [_file_scene(request, origin), going_on]
+        end = len(source.scenes) - (request.has_outro and source.scenes[-1].clips[0].is_own)
+        return [*source.scenes[:end], going_on, *source.scenes[end:]]
     if source is None:
         members = _played(video, request.prompt, texts[0])
         return [_file_shot(request, origin, texts[0], engine, members)]
     shots: list[Shot | Scene] = []
     anew = iter(texts)
     for scene, frames in zip(source.scenes, _scene_frames(source), strict=True):
-        if scene.clips[0].is_footage:  # not made from a prompt
+        if scene.clips[0].is_own:  # not made from a prompt
             shots.append(scene)
             continue
         text = f"{scene.text.rstrip('.')}. {origin.prompt}"

@@ -1,7 +1,7 @@
 """Plan a film: its scenes, and the clips they are cut into."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -14,15 +14,34 @@ from lambdas.domain.documents import LONGEST_FILM, fingerprint
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.film_format import engine_frames
-from lambdas.domain.film_plan import Assembly, Clip, FilmPlan, Footage, Heard, Picture, Scene
+from lambdas.domain.film_plan import (
+    Assembly,
+    Card,
+    Clip,
+    FilmPlan,
+    Footage,
+    Heard,
+    Picture,
+    PlacedLogo,
+    Scene,
+)
 from lambdas.domain.narration import Sentence
-from lambdas.domain.storyboard import FIRST, LAST, LEAD, PartialScene, frames_of
+from lambdas.domain.storyboard import FIRST, LAST, LEAD, LowerThird, PartialScene, frames_of, own_of
 from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import CaptionStyle, Music, VideoRequest
 
 # Of a film. Its execution's history has at most 25,000 events (docs/decisions/0041-a-film-of-1000-clips.md).
 MOST_CLIPS = 1_000
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a scene shows that no engine renders: the user's `footage`, with `sound` or without, or a card."""
+
+    footage: Footage | None = None
+    sound: bool = False
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,8 @@ class Shot:
     ends_on: Picture | None = None  # likewise, or the next scene's first picture, which it meets
     opens_with: CastMember | None = None  # whose picture it starts from if it has no other
     focal_point: str | None = None  # see Scene
+    own: Own | None = None  # None: an engine renders it
+    lower_third: LowerThird | None = None
 
 
 def cut(frames: int, longest: int, overlap: int = 0) -> list[int]:
@@ -109,18 +130,29 @@ def make_plan(
     overlap = overlap_of(request)
     scenes: list[Scene] = []
     first = 0
+    rendered = [index for index, shot in enumerate(shots) if not _is_own(shot)]
+    opening, closing = (rendered[0], rendered[-1]) if rendered else (None, None)
     for index, (shot, following) in enumerate(zip(shots, [*shots[1:], None], strict=True)):
         if isinstance(shot, Scene):
             scenes.append(_taken_over(shot, index, first))
         else:
             _check_room(request, index, shot.frames)
             frames = shot.frames + (overlap if following and not following.continues else 0)
+            if shot.own is not None:
+                scenes.append(_own_scene(request, shot, shot.own, index, first, frames))
+                first += 1
+                continue
             lengths = clip_lengths(request, engine, frames)
             _check_one_clip(request, engine, index, shot.frames, frames)
             before = scenes[-1].clips[-1] if scenes and shot.continues else None
-            if following is None and request.last_image is not None and shot.ends_on is None:
+            if index == closing and request.last_image is not None and shot.ends_on is None:
                 shot = replace(shot, ends_on=_uploaded(request.last_image))
-            scenes.append(_scene(video, engine, shot, index, first, lengths, before))
+            image = request.image if index == opening else None
+            if shot.seed is None:
+                # An intro changes no other scene's clips.
+                drawn = sum(isinstance(one, Shot) and one.own is not None for one in shots[:index])
+                shot = replace(shot, seed=video.seed + (index - drawn) * _SEEDS_PER_SCENE)
+            scenes.append(_scene(video, engine, shot, index, first, lengths, before, image))
         first += len(scenes[-1].clips)
     _within_limit([clip.frames for scene in scenes for clip in scene.clips], engine)
     return FilmPlan(
@@ -161,6 +193,8 @@ def make_plan(
         clip_sound=request.clip_sound,
         stems=request.stems,
         focal_point=request.focal_point,
+        colours=request.colours,
+        logo=_logo(video),
     )
 
 
@@ -209,8 +243,14 @@ def _check_one_clip(
     )
 
 
-def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine: Engine) -> None:
-    """Check that scenes of these seconds can be planned; None: as long as its narration, not known yet.
+def check_scenes(
+    lengths: Sequence[float | None],
+    request: VideoRequest,
+    engine: Engine,
+    own: Collection[int] = (),
+) -> None:
+    """Check that scenes of these seconds can be planned; None: as long as its narration, not known yet. No
+    engine renders those that are the user's `own`.
 
     Raises InvalidRequest if they can't.
     """
@@ -226,6 +266,9 @@ def check_scenes(lengths: Sequence[float | None], request: VideoRequest, engine:
     for index, length in enumerate(known):
         frames = math.floor(Fraction(str(length)) * request.fps)
         _check_room(request, index, frames)
+        if index in own:
+            clips += 1
+            continue
         clips += len(clip_lengths(request, engine, frames))
         if lengths[index] is not None:
             shared = overlap if index + 1 < len(known) else 0
@@ -250,8 +293,10 @@ def check_pictures(
     """Check that the engine takes the pictures that scenes start from and end on, and that there is one for
     each scene that needs it. `stills`: first pictures are drawn; `last_image`: the film has one; the others
     as in `Engine.check`. Raises InvalidRequest that names the scene."""
-    for index, scene in enumerate(scenes):
-        ends = scene.last_frame or scene.meets_next or (last_image and index == len(scenes) - 1)
+    rendered = [index for index, scene in enumerate(scenes) if own_of(scene) is None]
+    for index in rendered:
+        scene = scenes[index]
+        ends = scene.last_frame or scene.meets_next or (last_image and index == rendered[-1])
         if engine.last_image == "required" and not ends:
             path = f"scenes[{index}].{LAST}"
             raise InvalidRequest(
@@ -318,17 +363,19 @@ def _scene(
     first: int,
     lengths: Sequence[int],
     last: Clip | None = None,
+    first_image: Image | None = None,
 ) -> Scene:
-    """Plan one scene. `first` is the index of its first clip, `last` the clip it continues from, if any."""
+    """Plan one scene. `first` is the index of its first clip, `last` the clip it continues from, if any;
+    `first_image` is the user's picture that the film starts from."""
     request = video.request
     if engine.image == "none":
         last = None  # only the prompt carries over
-    image = request.image.sha256 if request.image and index == 0 else None
+    image = first_image.sha256 if first_image else None
     own = None if engine.image == "none" or last else shot.starts_on
     given = own.sha256 if own else image or shot.still
     opener = shot.opens_with if engine.image != "none" and not (last or given) else None
     picture = last.key_hash if last else given or (opener.image.sha256 if opener else None)
-    first_seed = video.seed + index * _SEEDS_PER_SCENE if shot.seed is None else shot.seed
+    assert shot.seed is not None  # noqa: S101 - make_plan sets it
     negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
     overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
     captioned = request.captions or request.burn_captions
@@ -347,7 +394,7 @@ def _scene(
         footage = shot.of[place] if place < len(shot.of) else None
         # Footage shows how the clip ends.
         ends_on = shot.ends_on if place == len(lengths) - 1 and footage is None else None
-        seed = (first_seed + place) % 2**63  # engines accept no larger seed
+        seed = (shot.seed + place) % 2**63  # engines accept no larger seed
         # A draft draws the scene's text, as its first clip is prompted, and the clip's part of the scene.
         scene = [shot.text, prompts[0], _language(request)]
         draft = [*scene, place, len(lengths), begins, in_all, *bare] if engine.draft else None
@@ -410,7 +457,56 @@ def _scene(
         ends_on=shot.ends_on if clips[-1].footage is None else None,
         characters=tuple(one.appearance for one in shot.characters),
         focal_point=shot.focal_point,
+        lower_third=shot.lower_third,
     )
+
+
+def _is_own(shot: Shot | Scene) -> bool:
+    return shot.clips[0].is_own if isinstance(shot, Scene) else shot.own is not None
+
+
+def _own_scene(request: VideoRequest, shot: Shot, own: Own, index: int, first: int, frames: int) -> Scene:
+    """Plan a scene that no engine renders: one clip, as the film shows it."""
+    shown = {
+        "size": [request.width, request.height],
+        "fps": request.fps,
+        "frames": frames,
+        "fit": request.fit,
+    }
+    if own.footage is not None:
+        shown |= {"own": [own.footage.model_dump(), own.sound]}
+    else:
+        assert own.card is not None  # noqa: S101 - see Own
+        shown |= {"card": own.card.address}
+    clip = Clip(
+        index=first,
+        prompt="",
+        frames=frames,
+        skip_frames=0,
+        seed=0,
+        key_hash=fingerprint(shown),
+        footage=own.footage,
+        fit=request.fit,
+        card=own.card,
+        sound=own.sound,
+    )
+    return Scene(
+        index=index,
+        text=shot.text,
+        negative_prompt="",
+        clips=[clip],
+        chained=False,
+        narration=list(shot.narration),
+        lower_third=shot.lower_third,
+    )
+
+
+def _logo(video: Video) -> PlacedLogo | None:
+    logo = video.request.brand.logo if video.request.brand else None
+    if logo is None:
+        return None
+    picture = Picture(key=logo.picture.key(video.tenant), sha256=logo.picture.sha256, uploaded=True)
+    return PlacedLogo(picture=picture, corner=logo.corner, size=logo.size)
 
 
 def _language(request: VideoRequest) -> str:

@@ -404,6 +404,10 @@ def _check(name: CheckName, found: list[Finding], left_out: tuple[bool, str] | N
 _Found = tuple[CheckName, Finding]
 
 
+def _is_title(clip: Clip) -> bool:
+    return clip.card is not None and clip.card.picture is None
+
+
 class _Film:
     """The film's clips in their place."""
 
@@ -417,15 +421,17 @@ class _Film:
     def of_clips(self) -> Iterator[_Found]:
         draft = CATALOGUE[self._plan.engine].draft
         for scene, clip, measures in self._placed:
-            if measures is None:
+            if measures is None or _is_title(clip):
                 continue
             at = self._starts[clip.index]
-            for one in clip_warnings(measures, clip.prompt, draft=draft and not clip.is_footage):
+            for one in clip_warnings(measures, clip.prompt, draft=draft and not clip.is_own):
                 if (
                     one.check in (CheckName.SILENCE, CheckName.CLIPPING)
                     and self._plan.clips_heard is ClipSound.DROP
                 ):
                     continue
+                if one.check is CheckName.FROZEN and clip.card is not None:
+                    continue  # the user's picture is held
                 yield (
                     one.check,
                     Finding(
@@ -470,6 +476,7 @@ class _Film:
             for scene, clip, measures in self._placed
             if measures is not None
             and measures.pictures is not None
+            and clip.card is None
             and clip.index == scene.clips[0].index
             and not _continues(scene, clip)
         ]

@@ -93,7 +93,7 @@ def _units(plan: FilmPlan, some: Collection[int]) -> list[list[Clip]]:
     draft = CATALOGUE[plan.engine].draft
     units: list[list[Clip]] = []
     for scene in plan.scenes:
-        rendered = [clip for clip in scene.clips if not clip.is_footage]
+        rendered = [clip for clip in scene.clips if not clip.is_own]
         drawn = draft and any(clip.index in some for clip in rendered)
         for clip in rendered:
             unit = units[-1] if units else []

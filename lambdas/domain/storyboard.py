@@ -5,6 +5,7 @@ is made.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, ValidationError
@@ -23,6 +24,8 @@ from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50
 LONGEST_TITLE = 200  # characters
+LOWER_THIRD_SECONDS = 5  # how long a lower third is shown
+LONGEST_LINE = 80  # characters of a lower third's line
 # Seconds of silence in a scene: before the narration, between its sentences, and after it.
 LEAD, PAUSE, TAIL = 0.4, 0.25, 0.6
 LONGEST_NARRATION = 3_000  # characters; also Polly's limit per call
@@ -39,6 +42,7 @@ def text_of(least: int, most: int) -> Any:
 
 
 _Title = Annotated[str, *text_of(1, LONGEST_TITLE)]
+_Subtitle = Annotated[str, *text_of(0, LONGEST_TITLE)]
 _Prompt = Annotated[str, *text_of(1, LONGEST_PROMPT)]
 _Note = Annotated[str, *text_of(0, LONGEST_PROMPT)]
 _Said = Annotated[str, *text_of(1, LONGEST_NARRATION)]
@@ -109,11 +113,19 @@ class Narration(Document):
 
 
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-_FRAME = (
+FRAME = (
     'an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a storyboard '
     "that was read, a sha256 and a media_type"
 )
-FIRST, LAST = "first_frame", "last_frame"
+_OWN_CLIP = (
+    'an object with a file_id of an upload, a video_url "data:video/mp4;base64,…", or, as in a storyboard '
+    "that was read, a sha256, seconds and sound"
+)
+FIRST, LAST, CLIP, PICTURE, TITLE = "first_frame", "last_frame", "clip", "picture", "title"
+_FILES = (FIRST, LAST, CLIP, PICTURE)  # of a scene
+OWN = (CLIP, PICTURE, TITLE)  # what a scene may show instead of what an engine renders
+CARD_SECONDS = 4  # of a title card, or of a picture, without narration
+LONGEST_CARD = 120  # seconds; one function draws it
 
 
 class Frame(Document):
@@ -142,6 +154,64 @@ class Frame(Document):
         return schema
 
 
+class OwnClip(Document):
+    """A clip of the user's own that a scene shows. `seconds`: its length; `sound`: it has some. Where it is
+    sent, it may be a `file_id` or a `video_url` instead."""
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+    seconds: _Seconds
+    sound: _Flag
+
+    def key(self, tenant: str) -> str:
+        """Return its key in the input bucket."""
+        return keys.upload(tenant, self.sha256, "mp4")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["properties"] |= {
+            "file_id": {"type": "string", "description": "The id of an upload; only sent."},
+            "video_url": {"type": "string", "description": "A data URL; only sent.", "pattern": "^data:"},
+        }
+        del schema["required"]
+        return schema
+
+
+_Start = Annotated[
+    float,
+    Field(
+        strict=True,
+        ge=0,
+        le=LONGEST_FILM,
+        allow_inf_nan=False,
+        description=f"a number of seconds from 0 to {LONGEST_FILM:,}",
+    ),
+]
+
+
+class Zoom(StrEnum):
+    """How a picture that a scene shows moves, slowly."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Title(Document):
+    """The words of a title card."""
+
+    text: _Title
+    subtitle: _Subtitle = ""
+
+
+class LowerThird(Document):
+    """Who or what a scene shows: two lines over its first seconds."""
+
+    title: Annotated[str, *text_of(1, LONGEST_LINE)]
+    subtitle: Annotated[str, *text_of(0, LONGEST_LINE)] = ""
+
+
 class Scene(Document):
     """One scene.
 
@@ -150,6 +220,10 @@ class Scene(Document):
     the next scene's first picture. `first_frame`, `last_frame`: the pictures that it starts from and ends on,
     instead of its still and of the film's. `focal_point`: what a crop to another shape keeps in view, instead
     of the film's.
+
+    No engine renders a scene that shows the user's own `clip` or `picture`, or a card with a `title`; where
+    it is sent, `image` and `video` may be omitted. `clip_start`: the second of the clip at which the scene
+    begins; `zoom`: how the picture moves. `lower_third` is laid over any scene.
     """
 
     narration: Narration | None = None
@@ -158,14 +232,33 @@ class Scene(Document):
     seconds: _Seconds | None = None
     continues: _Flag = False
     meets_next: _Flag = False
-    first_frame: Frame | None = Field(default=None, description=_FRAME)
-    last_frame: Frame | None = Field(default=None, description=_FRAME)
+    first_frame: Frame | None = Field(default=None, description=FRAME)
+    last_frame: Frame | None = Field(default=None, description=FRAME)
     focal_point: FocalPoint | None = None
+    clip: OwnClip | None = Field(default=None, description=_OWN_CLIP)
+    clip_start: _Start | None = None
+    picture: Frame | None = Field(default=None, description=FRAME)
+    zoom: Zoom | None = Field(default=None, description=f"one of {', '.join(Zoom)}")
+    title: Title | None = None
+    lower_third: LowerThird | None = None
+
+    @property
+    def own(self) -> str | None:
+        """The field that says what the scene shows, if no engine renders it."""
+        return own_of(self)
 
     @property
     def is_spoken(self) -> bool:
         """Whether its narration has anything to say; SILENT or "***" leaves the scene silent."""
         return self.narration is not None and can_be_spoken(self.narration.spoken)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        del schema["required"]  # `with_own` fills them in
+        return schema
 
 
 class Storyboard(Document):
@@ -191,6 +284,11 @@ class Storyboard(Document):
             for scene in self.scenes
         ]
 
+    @property
+    def first_rendered(self) -> int | None:
+        """The index of the first scene that an engine renders."""
+        return next((index for index, scene in enumerate(self.scenes) if scene.own is None), None)
+
     def timed(self, lengths: Sequence[float | None]) -> "Storyboard":
         """Return the storyboard with these scene lengths in seconds."""
         scenes = [
@@ -199,14 +297,15 @@ class Storyboard(Document):
         ]
         return self.model_copy(update={"scenes": scenes})
 
-    def continued(self, prompt: str, seconds: float | None) -> "Storyboard":
-        """Return the storyboard with one more scene that continues the last one and has only the user's text.
-        It has narration, with the same voice, if other scenes do."""
-        spoken = [scene.narration for scene in self.scenes if scene.narration]
+    def continued(self, prompt: str, seconds: float | None, at: int | None = None) -> "Storyboard":
+        """Return the storyboard with one more scene, at index `at` or at the end, that continues the one
+        before it and has only the user's text. It has narration, with the same voice, if other scenes do."""
+        at = len(self.scenes) if at is None else at
+        spoken = [scene.narration for scene in self.scenes if scene.narration and scene.is_spoken]
         said = spoken[-1].model_copy(update={"text": prompt}) if spoken else None
         prompts = Prompts(positive_prompt=prompt)
         scene = Scene(narration=said, image=prompts, video=prompts, seconds=seconds, continues=True)
-        return self.model_copy(update={"scenes": [*self.scenes, scene]})
+        return self.model_copy(update={"scenes": [*self.scenes[:at], scene, *self.scenes[at:]]})
 
 
 def seed_of(prompts: Sequence[Prompts], scene: int, film: int) -> int:
@@ -247,9 +346,15 @@ class PartialScene(Document):
     seconds: _Seconds | None = None
     continues: _Flag | None = None
     meets_next: _Flag | None = None
-    first_frame: Frame | None = Field(default=None, description=_FRAME)
-    last_frame: Frame | None = Field(default=None, description=_FRAME)
+    first_frame: Frame | None = Field(default=None, description=FRAME)
+    last_frame: Frame | None = Field(default=None, description=FRAME)
     focal_point: FocalPoint | None = None
+    clip: OwnClip | None = Field(default=None, description=_OWN_CLIP)
+    clip_start: _Start | None = None
+    picture: Frame | None = Field(default=None, description=FRAME)
+    zoom: Zoom | None = Field(default=None, description=f"one of {', '.join(Zoom)}")
+    title: Title | None = None
+    lower_third: LowerThird | None = None
 
 
 class PartialStoryboard(Document):
@@ -294,7 +399,23 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
     _check_meets(storyboard.scenes, whole=document is Storyboard)
     _check_frames(storyboard.scenes)
     _check_pauses(storyboard.scenes)
+    _check_own(storyboard.scenes)
     return storyboard
+
+
+def own_of(scene: "Scene | PartialScene") -> str | None:
+    """Return the field that says what a scene shows, if no engine renders it."""
+    return next((name for name in OWN if getattr(scene, name) is not None), None)
+
+
+def card_texts(scene: "Scene | PartialScene") -> dict[str, str]:
+    """Return what is written into a scene's pictures, by the fields that say it."""
+    texts: dict[str, str] = {}
+    if scene.title is not None:
+        texts |= {"title.text": scene.title.text, "title.subtitle": scene.title.subtitle}
+    if (third := scene.lower_third) is not None:
+        texts |= {"lower_third.title": third.title, "lower_third.subtitle": third.subtitle}
+    return texts
 
 
 def frames_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[tuple[str, Frame]]:
@@ -305,9 +426,17 @@ def frames_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[tuple[str, Fra
                 yield f"scenes[{index}].{name}", frame
 
 
-def with_frames(document: Any, change: Callable[[Any, str], Any]) -> Any:
-    """Return a storyboard's document, of any form, with each picture of its scenes as `change` returns it
-    for it and its path."""
+def files_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[Frame | OwnClip]:
+    """Yield all files that the user gave to scenes."""
+    for scene in scenes:
+        for file in (scene.first_frame, scene.last_frame, scene.clip, scene.picture):
+            if file is not None:
+                yield file
+
+
+def with_scene_files(document: Any, change: Callable[[Any, str], Any]) -> Any:
+    """Return a storyboard's document, of any form, with each picture and clip of its scenes as `change`
+    returns it for it and its path."""
     scenes = document.get("scenes") if isinstance(document, dict) else None
     if not isinstance(scenes, list) or len(scenes) > MOST_SCENES:
         return document
@@ -315,10 +444,95 @@ def with_frames(document: Any, change: Callable[[Any, str], Any]) -> Any:
     def changed(scene: Any, index: int) -> Any:
         if not isinstance(scene, dict):
             return scene
-        given = {name: scene[name] for name in (FIRST, LAST) if scene.get(name) is not None}
+        given = {name: scene[name] for name in _FILES if scene.get(name) is not None}
         return {**scene, **{name: change(one, f"scenes[{index}].{name}") for name, one in given.items()}}
 
     return {**document, "scenes": [changed(scene, index) for index, scene in enumerate(scenes)]}
+
+
+def with_own(document: Any) -> Any:
+    """Return a storyboard's document, of any form, in which scenes that show the user's own material have
+    what may be omitted of them: prompts that say what they show, the length, and that nobody speaks.
+
+    The files must be those that are stored (`with_scene_files`).
+    """
+    scenes = document.get("scenes") if isinstance(document, dict) else None
+    if not isinstance(scenes, list):
+        return document
+    return {**document, "scenes": [_with_own(scene) for scene in scenes]}
+
+
+def _with_own(scene: Any) -> Any:
+    if not isinstance(scene, dict):
+        return scene
+    own = next((name for name in OWN if isinstance(scene.get(name), dict)), None)
+    if own is None:
+        return scene
+    shown = scene[own]
+    text = shown.get("text")
+    is_said = isinstance(text, str) and 0 < len(text.strip()) <= LONGEST_TITLE  # else parsing refuses it
+    prompts = {"positive_prompt": text if is_said else _SHOWS[own]}
+    silent = scene.get("narration") is None
+    seconds: Any = CARD_SECONDS if silent else None
+    if own == CLIP:
+        length, start = shown.get("seconds"), scene.get("clip_start") or 0
+        numbers = isinstance(length, int | float) and isinstance(start, int | float)
+        seconds = round(length - start, 2) if numbers and length > start else None  # else parsing refuses it
+    usual = {
+        "narration": {"text": SILENT},
+        "image": prompts,
+        "video": prompts,
+        **({} if seconds is None else {"seconds": seconds}),
+    }
+    filled = {name: value for name, value in usual.items() if scene.get(name) is None}
+    # A card's prompts say what it says, also after an edit.
+    told = {"image": prompts, "video": prompts} if own == TITLE else {}
+    return scene | filled | told
+
+
+_SHOWS = {CLIP: "The user's own clip.", PICTURE: "The user's own picture.", TITLE: "A title card."}
+
+
+def _check_own(scenes: Sequence[Scene | PartialScene]) -> None:
+    """Check that a scene shows one thing, and nothing asks an engine for more of it."""
+    for index, scene in enumerate(scenes):
+        path, own = f"scenes[{index}]", own_of(scene)
+        for name, of in (("zoom", PICTURE), ("clip_start", CLIP)):
+            if getattr(scene, name) is not None and own != of:
+                raise _omit(f"{path}.{name}", f"it goes with a {of}, which the scene doesn't show")
+        if own is None:
+            continue
+        for name in (*OWN, "continues", "meets_next", FIRST, LAST):
+            if name != own and getattr(scene, name):
+                raise _omit(f"{path}.{name}", f"the scene shows its {own}")
+        if index and scenes[index - 1].meets_next:
+            raise _omit(f"scenes[{index - 1}].meets_next", f"the next scene shows its {own}")
+        _check_own_length(scene, path)
+
+
+def _check_own_length(scene: Scene | PartialScene, path: str) -> None:
+    clip, start = scene.clip, scene.clip_start or 0
+    if clip is not None and start >= clip.seconds:
+        raise InvalidRequest(
+            f"{path}.clip_start must be below {clip.seconds:g}, the clip's seconds; got {start:g}.",
+            param=f"{path}.clip_start",
+        )
+    if scene.seconds is None:
+        return
+    most = LONGEST_CARD if clip is None else clip.seconds - start
+    if scene.seconds > most + _ROUNDED:
+        what = "for a scene that shows a card or picture" if clip is None else "what is left of its clip"
+        raise InvalidRequest(
+            f"{path}.seconds must be at most {most:g}, {what}; got {scene.seconds:g}.",
+            param=f"{path}.seconds",
+        )
+
+
+_ROUNDED = 0.05  # seconds; lengths are rounded to tenths
+
+
+def _omit(path: str, why: str) -> InvalidRequest:
+    return InvalidRequest(f"{path} must be omitted: {why}.", param=path)
 
 
 def _check_frames(scenes: Sequence[Scene | PartialScene]) -> None:

@@ -122,6 +122,8 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
             raise AnswerRejected([f"scenes: number must be from 1 to {len(storyboard.scenes)}."])
         if number - 1 in named:
             raise AnswerRejected([f"scenes: number {number} appears twice."])
+        if storyboard.scenes[number - 1].own is not None:
+            continue  # the user's own
         named.append(number - 1)
         document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene, _TEXTS)
     written = _read(document)

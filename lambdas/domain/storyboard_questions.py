@@ -9,13 +9,18 @@ from lambdas.domain.brief import Brief
 from lambdas.domain.prompts import CHARACTERS, material, words_for
 from lambdas.domain.speaking_time import words_within
 from lambdas.domain.storyboard import (
+    CLIP,
     FIRST,
     LAST,
+    PICTURE,
     Storyboard,
 )
 
 # What a text model is not told: it sees no pictures, and pronounces nothing.
-_UNTOLD: dict[str, Any] = {"scenes": {"__all__": {FIRST, LAST}}, "lexicon": True}
+_UNTOLD: dict[str, Any] = {
+    "scenes": {"__all__": {FIRST, LAST, CLIP, "clip_start", PICTURE, "zoom"}},
+    "lexicon": True,
+}
 _STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 36, 60, 15
 Schema = dict[str, Any]
 

@@ -189,8 +189,9 @@ class Video(Document):
     @property
     def seconds(self) -> int:
         """The requested length; an estimate until planned, if scenes last as long as their narration."""
-        if self.request.brief is None or not self.clips:
-            return self.request.seconds
+        counted = self.request.brief is not None or self.request.brand is not None
+        if not (counted and self.clips):
+            return self.request.expected_seconds
         return round(sum(clip.seconds for clip in self.clips))
 
     @property

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from lambdas.domain.assembly import ClipSound, TransitionKind
+from lambdas.domain.brand import Brand
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import Image, Role
+from lambdas.domain.colours import Colours
 from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
@@ -225,6 +227,7 @@ class VideoRequest(Document):
     characters: tuple[Role, ...] = ()
     music: Music | None = None
     cut_on_beats: bool = False  # cuts between scenes fall on the music's beats
+    brand: Brand | None = None
     clip_sound: ClipSound = ClipSound.DUCK
     stems: bool = False
     narration_fit: NarrationFit = NarrationFit.EXTEND
@@ -254,6 +257,20 @@ class VideoRequest(Document):
         return self.seconds * self.fps if self.num_frames is None else self.num_frames
 
     @property
+    def colours(self) -> Colours:
+        """The colours of title cards and lower thirds."""
+        return self.brand.colours if self.brand else Colours()
+
+    @property
+    def has_outro(self) -> bool:
+        return self.brand is not None and self.brand.outro is not None
+
+    @property
+    def expected_seconds(self) -> int:
+        """The film's length with its intro and outro."""
+        return self.seconds + (self.brand.seconds if self.brand else 0)
+
+    @property
     def times_words(self) -> bool:
         """Whether the narration is made with the time of each word."""
         return self.caption_style is not CaptionStyle.PLAIN
@@ -281,7 +298,8 @@ class VideoRequest(Document):
         """Return whether an image model draws the scene's first picture: not if the user gave it, nor for a
         scene that continues, which starts from the previous scene's last picture."""
         own = storyboard.scenes[scene]
-        given = own.first_frame is not None or (scene == 0 and self.image is not None)
+        opens = self.image is not None and scene == storyboard.first_rendered
+        given = own.first_frame is not None or opens or own.own is not None
         return self.stills is not None and not given and not own.continues
 
     def fingerprint(self) -> str:

@@ -17,8 +17,10 @@ from lambdas.adapters.tenant_counters import Admission
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
 from lambdas.domain.assembly import ClipSound
+from lambdas.domain.brand import Brand
 from lambdas.domain.brief import Brief, Writing
 from lambdas.domain.characters import CastMember, Image, Role, opening
+from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engine_notes import notes_of, shape_notes
 from lambdas.domain.engines import CATALOGUE, Engine, deployed, engine_named
 from lambdas.domain.errors import (
@@ -37,7 +39,7 @@ from lambdas.domain.planning import check_length, check_pictures, check_scenes
 from lambdas.domain.prompts import check_tokens
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import EXTENSIONS
+from lambdas.domain.storyboard import EXTENSIONS, MOST_SCENES, OwnClip, files_of
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import (
@@ -52,6 +54,7 @@ from lambdas.domain.video_request import (
     VideoRequest,
     Voice,
 )
+from lambdas.intake.card_letters import check_card_letters
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
@@ -267,6 +270,10 @@ class Intake:
         _check_captions(parsed, look)
         _check_shapes(parsed, (width, height))
         _check_letters(parsed, look, files.get(FONT))
+        if parsed.storyboard is not None:
+            check_card_letters(parsed.storyboard.scenes)
+        if parsed.brand is not None:
+            _check_brand(parsed.brand, brief)
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
             prompt=brief.topic if brief else str(parsed.prompt),
@@ -309,7 +316,7 @@ class Intake:
         )
         # Raises if the film or a scene can't be cut into clips.
         if brief:
-            check_scenes(brief.lengths(), request, engine)
+            check_scenes(brief.lengths(), request, engine, brief.own)
             check_pictures(
                 [brief.scene_given(index) for index in range(brief.count)],
                 engine,
@@ -320,6 +327,12 @@ class Intake:
             )
         else:
             check_length(request, engine)
+        if request.expected_seconds > LONGEST_FILM:
+            raise InvalidRequest(
+                f"seconds must be at most {LONGEST_FILM:,} with intro and outro; got "
+                f"{request.expected_seconds:,}.",
+                param="seconds",
+            )
         check_voices(parsed.storyboard, request.voice, casting.roles, self._settings)
         self.filter.check(texts_of_create(parsed, brief))
         return request
@@ -407,8 +420,13 @@ class Intake:
 
 
 def _asks_sound(fields: Mapping[str, Any], parsed: Fields) -> str | None:
-    """Return the field, as it was sent, that asks for the clips' sound; the default asks for nothing."""
+    """Return the field, as it was sent, that asks for the sound of an engine's clips. The default asks for
+    nothing, nor does it if the user's own clips have sound."""
     if "clip_sound" not in parsed.model_fields_set or parsed.clip_sound is ClipSound.DROP:
+        return None
+    scenes = [*(parsed.storyboard.scenes if parsed.storyboard else ())]
+    files = [*files_of(scenes), *(parsed.brand.files if parsed.brand else ())]
+    if any(isinstance(file, OwnClip) and file.sound for file in files):
         return None
     return next(
         (name for name in fields if OURS.get(name) == "clip_sound" and fields[name] is not None), "clip_sound"
@@ -427,7 +445,7 @@ def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
 
 
 def _tell_created(video: Video) -> None:
-    logger.info("video created", extra={"engine": video.request.engine, "seconds": video.request.seconds})
+    logger.info("video created", extra={"engine": video.request.engine, "seconds": video.seconds})
     count(names.METRIC_VIDEOS_CREATED)
 
 
@@ -549,6 +567,24 @@ def _check_letters(fields: Fields, look: CaptionLook, font: bytes | None) -> Non
                 "them, or send captions instead of burn_captions: players have fonts of their own.",
                 param=path,
             )
+
+
+def _check_brand(brand: Brand, brief: Brief | None) -> None:
+    """Check that a film has room for its intro and outro, and a voice for what they say."""
+    ends = [(f"brand.{name}", one) for name in ("intro", "outro") if (one := getattr(brand, name))]
+    for path, end in ends:
+        check_card_letters([end], path)
+        if brief is None and end.is_spoken:
+            raise InvalidRequest(
+                f"{path}.narration must be omitted with prompt: only a film of scenes is narrated.",
+                param=f"{path}.narration",
+            )
+    if brief is not None and brief.count + brand.scenes > MOST_SCENES:
+        raise InvalidRequest(
+            f"brand adds {brand.scenes} scenes to {brief.count}, and a film has at most {MOST_SCENES}; "
+            "reduce the number of scenes.",
+            param="brand",
+        )
 
 
 def _image(tenant: str, data: bytes, param: str) -> Image:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from lambdas.adapters.clients import client
 from lambdas.domain.brief import Brief
 from lambdas.domain.errors import ContentRefused
-from lambdas.domain.storyboard import PartialScene, PartialStoryboard, Scene, Storyboard
+from lambdas.domain.storyboard import PartialScene, PartialStoryboard, Scene, Storyboard, card_texts
 from lambdas.intake.fields import Fields
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import logger
@@ -43,6 +43,10 @@ class ContentFilter:
 def texts_of_create(fields: Fields, brief: Brief | None) -> dict[str, str]:
     """Return what the fields of a create say, by field or path."""
     texts = {"negative_prompt": fields.negative_prompt}
+    for name in ("intro", "outro"):
+        if end := getattr(fields.brand, name, None):
+            texts |= {f"brand.{name}.{field}": text for field, text in card_texts(end).items()}
+            texts |= {f"brand.{name}.narration.text": end.narration.text} if end.narration else {}
     if brief is None:
         return {"prompt": str(fields.prompt), **texts}
     topic = {"topic": fields.topic} if fields.topic else {}
@@ -59,6 +63,7 @@ def texts_of_storyboard(storyboard: Storyboard | PartialStoryboard) -> dict[str,
         path = f"scenes[{index}]"
         if scene.narration:
             texts[f"{path}.narration.text"] = scene.narration.text or ""
+        texts |= {f"{path}.{name}": text for name, text in card_texts(scene).items()}
         for name, prompts in (("image", scene.image), ("video", scene.video)):
             if prompts:
                 texts[f"{path}.{name}.positive_prompt"] = prompts.positive_prompt or ""

@@ -6,21 +6,21 @@ from typing import Any, TypeVar
 
 from lambdas.adapters import stores
 from lambdas.domain import keys
-from lambdas.domain.assembly import ClipSound, Fit
+from lambdas.domain.assembly import ClipSound
 from lambdas.domain.brief import SHORTEST_NARRATED
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.engines import CATALOGUE, TURBO_STEPS, Engine, Speed, engine_named
-from lambdas.domain.errors import ArtifactMissing, ClipUnreadable, InvalidRequest, NotReady, VideoNotFound
+from lambdas.domain.errors import ArtifactMissing, InvalidRequest, NotReady, VideoNotFound
 from lambdas.domain.origin import all_paragraphs
 from lambdas.domain.planning import MOST_CLIPS, clip_lengths
 from lambdas.domain.prompts import check_tokens, closed, material
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard, frames_of
-from lambdas.domain.uploads import Kind
+from lambdas.domain.storyboard import MOST_SCENES, Scene, Storyboard, files_of
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.intake.accept import Intake
 from lambdas.intake.characters import Casting
+from lambdas.intake.clip_files import check_sound, frames_of
 from lambdas.intake.fields import EditFields, ExtendFields, Fields, RemixFields, parse_form, requested_webhook
 from lambdas.intake.files import VIDEO, File
 from lambdas.intake.other_names import OURS
@@ -28,9 +28,6 @@ from lambdas.intake.uploads import Arrived, ClipFile
 from lambdas.settings import IntakeSettings
 
 STRENGTH = 0.8  # default of an edit; the CogVideoX server and diffusers use the same
-LONGEST_FILE = 60  # seconds
-# Bytes: Lambda accepts a request of 6 MB, in which a file is base64. One that is sent ahead may be larger.
-LARGEST_FILE = 4_500_000
 # Fields allowed if the source is a file. If it is a video, they are taken from that video.
 OF_FILE = (
     "model",
@@ -144,7 +141,8 @@ class Remake:
         # What comes next does not end on the source's last picture.
         update = {"seed": source.seed, "origin": origin, "characters": casting.roles, "last_image": None}
         request = source.request.model_copy(update=update)
-        request = _longer(request, engine, parsed.seconds, source.seconds, clips=len(source.clips))
+        ends = source.request.expected_seconds - source.request.seconds
+        request = _longer(request, engine, parsed.seconds, source.seconds - ends, clips=len(source.clips))
         self._check_scenes(source, origin, parsed.seconds)
         return self._admit(source, self._told(request, parsed), casting, nonce=nonce, retry=retry)
 
@@ -210,9 +208,10 @@ class Remake:
         request = self.intake.check(
             tenant, {**others, "prompt": fields.prompt}, casting=casting, pictured=kind is OriginKind.EXTEND
         )
-        frames = _frames_of(clip, request)
+        frames = frames_of(clip, VIDEO, fps=request.fps, size=(request.width, request.height))
         heard = fields.clip_sound or request.clip_sound
-        sound = heard is not ClipSound.DROP and _has_sound(clip)
+        drop = "Send clip_sound=drop to leave its sound out."
+        sound = heard is not ClipSound.DROP and check_sound(clip, VIDEO, otherwise=drop)
         key = keys.upload(tenant, clip.name, "mp4")
         origin = Origin(kind=kind, prompt=request.prompt, file=key, frames=frames, sound=sound)
         seconds = max(1, round(Fraction(frames, request.fps)))
@@ -228,13 +227,14 @@ class Remake:
         origin = request.origin
         self.intake.filter.check({"prompt": origin.prompt if origin else ""})
         scenes = self._scenes(source, origin.storyboard) if origin and origin.storyboard else []
-        frames = [frame.key(source.tenant) for _, frame in frames_of(scenes)]
+        given = [*files_of(scenes), *(request.brand.files if request.brand else ())]
+        files = [file.key(source.tenant) for file in given]
 
         def keep(id_: str) -> None:
             tenant = source.tenant
             uploads = self.intake.uploads(tenant, id_)
             casting.keep(uploads)
-            for key in (*request.uploads, *frames):
+            for key in (*request.uploads, *files):
                 uploads.find(key)
             copies = [(keys.film_plan(tenant, source.id), keys.origin_plan(tenant, id_))]
             if origin and (sha256 := origin.storyboard):
@@ -316,38 +316,6 @@ def _file(named: bool, files: Mapping[str, File]) -> File | None:
             f"{VIDEO} is required: " + str(EditFields.model_fields[VIDEO].description) + ".", param=VIDEO
         )
     return files.get(VIDEO)
-
-
-def _frames_of(clip: ClipFile, request: VideoRequest) -> int:
-    """Return how many frames of the film a file has."""
-    from lambdas.media.conform import FilmFormat, check_upload  # see lambdas.intake.accept
-
-    largest = LARGEST_FILE if isinstance(clip.source, bytes) else Kind.CLIP.most
-    what = f"{VIDEO} must be a decodable MP4 file of at most {LONGEST_FILE} s and {largest:,} bytes"
-    if clip.size > largest:
-        raise InvalidRequest(f"{what}; got {clip.size:,} bytes.", param=VIDEO)
-    try:
-        film = FilmFormat(request.width, request.height, Fraction(request.fps))
-        return check_upload(clip.source, film, Fit.COVER, longest=LONGEST_FILE)
-    except ClipUnreadable as error:
-        raise InvalidRequest(f"{what}: {error.message}.", param=VIDEO) from error
-
-
-def _has_sound(clip: ClipFile) -> bool:
-    """Return whether a file has sound, which can be decoded."""
-    from lambdas.media.probe import as_source
-    from lambdas.media.sound_input import check_sound, has_sound
-
-    source = as_source(clip.source)
-    try:
-        check_sound(source)
-    except ClipUnreadable as error:
-        raise InvalidRequest(
-            f"{VIDEO} must have sound that can be decoded, or none: {error.message}. Send clip_sound=drop to "
-            "leave its sound out.",
-            param=VIDEO,
-        ) from error
-    return has_sound(source)
 
 
 def _changed(source: Video, engine: Engine, prompt: str, kind: OriginKind, casting: Casting) -> VideoRequest:

@@ -34,6 +34,7 @@ from pydantic import TypeAdapter, ValidationError
 from lambdas.adapters import stores
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import keys
+from lambdas.domain.brand import with_brand_files
 from lambdas.domain.errors import (
     ArtifactMissing,
     IdempotencyConflict,
@@ -43,7 +44,7 @@ from lambdas.domain.errors import (
     TransientError,
     VideoNotFound,
 )
-from lambdas.domain.storyboard import with_frames
+from lambdas.domain.storyboard import CLIP, with_scene_files
 from lambdas.domain.uploads import Kind
 from lambdas.domain.video import Source, video_id
 from lambdas.domain.video_request import FONT_TYPES, Tenant
@@ -53,6 +54,7 @@ from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_er
 from lambdas.intake.drop_names import first_characters, folded
 from lambdas.intake.drop_note import clear_drop_note, write_drop_note
 from lambdas.intake.files import FONT, INPUT_REFERENCE, LAST_FRAME, MUSIC, File, take_files
+from lambdas.intake.uploads import stored_clip
 from lambdas.media import images, music
 from lambdas.settings import IntakeSettings
 from lambdas.telemetry import logger
@@ -60,9 +62,10 @@ from lambdas.telemetry import logger
 PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")
 _SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
-# The files that a request may name, by field: kind, extensions and maximum size in bytes. The fields of
-# scenes take a picture.
+# The files that a request may name, by field: kind, extensions and maximum size in bytes. Scenes and the
+# brand take pictures and clips.
 _PICTURE = ("an image", _IMAGES, images.MAX_BYTES)
+_CLIP_FILE = ("an MP4 clip", ("mp4",), Kind.CLIP.most)
 _BESIDE = {
     INPUT_REFERENCE: _PICTURE,
     LAST_FRAME: _PICTURE,
@@ -237,20 +240,21 @@ class DropFolder:
         files = take_files(fields)
         for field, name in named.items():
             files[field] = self._file(self._named(request, field, name), field)
-        fields = self._with_frames(request, fields)
+        fields = self._with_files(request, fields)
         self._accept(request, fields, files, nonce=self._nonce(request))
 
-    def _with_frames(self, request: Dropped, fields: dict[str, Any]) -> dict[str, Any]:
-        """Return the fields with the files that scenes name as their pictures in place of the names."""
+    def _with_files(self, request: Dropped, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields with the files that scenes and the brand name in place of the names."""
 
         def content(value: Any, path: str) -> Any:
             if not isinstance(value, str) or value.startswith(("data:", "{")):
                 return value
+            if path.endswith(f".{CLIP}"):
+                return stored_clip(self._inputs, self._named(request, path, value).key)
             return self._file(self._named(request, path, value), path)
 
-        if "storyboard" not in fields:
-            return fields
-        return {**fields, "storyboard": with_frames(fields["storyboard"], content)}
+        named = {"storyboard": with_scene_files, "brand": with_brand_files}
+        return fields | {name: named[name](fields[name], content) for name in named if name in fields}
 
     # --- accepting
 
@@ -360,7 +364,8 @@ class DropFolder:
         )
 
     def _named(self, request: Dropped, field: str, name: str) -> Dropped:
-        what, extensions, _ = _BESIDE.get(field, _PICTURE)
+        usual = _CLIP_FILE if field.endswith(f".{CLIP}") else _PICTURE
+        what, extensions, _ = _BESIDE.get(field, usual)
         file = None if "/" in name else self._await(lambda: self._find_named(request, field, name))
         if file is None or file.extension not in extensions:
             raise InvalidRequest(

@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import from_json
 
 from lambdas.domain.assembly import ClipSound, TransitionKind
+from lambdas.domain.brand import Brand, parse_brand
 from lambdas.domain.characters import LARGEST_CAST, LONGEST_DESCRIPTION, LONGEST_NAME
 from lambdas.domain.control_characters import NAME, TEXT
 from lambdas.domain.documents import LONGEST_FILM, LONGEST_PROMPT, Document
@@ -84,6 +85,16 @@ def _storyboard(value: Any) -> PartialStoryboard:
     return parse_partial(value)
 
 
+def _brand(value: Any) -> Brand:
+    """Parse a brand. Errors name the path of what is wrong in it."""
+    try:
+        return parse_brand(_from_json(value))
+    except ValueError as error:
+        raise InvalidRequest(
+            f"brand must be an object, or its JSON text in a form; got invalid JSON: {error}.", param="brand"
+        ) from error
+
+
 def _from_digits(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
@@ -133,6 +144,7 @@ _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGE
 _Whole = Annotated[int, BeforeValidator(_no_bool)]
 _Number = Annotated[float, BeforeValidator(_no_bool)]
 _Loras = Annotated[tuple[Lora, ...], BeforeValidator(_from_json), AfterValidator(_distinct)]
+_Brand = Annotated[Brand, BeforeValidator(_brand)]
 _Gates = Annotated[tuple[ScenesGate, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
 EventTypes = Annotated[
     tuple[EventType, ...], BeforeValidator(_listed), Field(min_length=1), AfterValidator(_known_once)
@@ -459,6 +471,12 @@ class Fields(Document):
     longer."""
     even_out: bool = Field(default=False, description="true or false")
     """Even out steps of brightness and colour where a clip continues the one before."""
+    brand: _Brand | None = Field(
+        default=None,
+        description="an object with colours, logo, intro and outro; in a form, its JSON text",
+    )
+    """What your films have in common: the colours of title cards and lower thirds, a logo over every frame,
+    an intro and an outro."""
     clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard."""

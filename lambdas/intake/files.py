@@ -121,6 +121,9 @@ FILES: Mapping[str, FileField] = {
     )
 }
 
+# A clip that a scene shows.
+CLIP_FILE = FileField("clip", "video_url", "video/mp4", "video/mp4", "an MP4 clip", "")
+
 # The files that may be sent as text, too.
 AS_TEXT: Mapping[str, FileField] = {
     **FILES,

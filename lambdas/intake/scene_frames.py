@@ -1,11 +1,13 @@
-"""The pictures that a storyboard gives to its scenes: sent with it or ahead of it, or named by their content.
+"""The pictures and clips that a storyboard gives to its scenes: sent with it or ahead of it, or named by
+their content.
 
-A stored storyboard names each by its content (`Frame`), so it can be sent again as it was read.
+A stored storyboard names each by its content (`Frame`, `OwnClip`), so it can be sent again as it was read.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,66 +15,88 @@ from pydantic_core import from_json
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
+from lambdas.domain.brand import with_brand_files
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.storyboard import Frame, with_frames
-from lambdas.intake.files import FILES, INPUT_REFERENCE, File
-from lambdas.intake.uploads import Arrived
+from lambdas.domain.storyboard import CLIP, Frame, OwnClip, with_own, with_scene_files
+from lambdas.intake.clip_files import check_sound, frames_of
+from lambdas.intake.files import CLIP_FILE, FILES, INPUT_REFERENCE, File
+from lambdas.intake.uploads import Arrived, ClipFile
 
-MOST_SENT = 20  # pictures of a request: each is decoded while the client waits
+# Of a request: each is decoded while the client waits.
+MOST_SENT = 20  # pictures
+MOST_CLIPS_SENT = 5
 _STORED = frozenset(Frame.model_fields)
+_CLIP_STORED = frozenset(OwnClip.model_fields)
+_HUNDREDTHS = 100  # a clip's length is stored in hundredths of a second
 
 
 class SceneFrames:
-    """Reading a storyboard's document replaces each picture in it by its content's name."""
+    """Reading a storyboard's document replaces each picture and clip in it by its content's name, and
+    completes the scenes that show the user's own material."""
 
     def __init__(self, tenant: str, inputs: Objects) -> None:
         self._tenant = tenant
         self._inputs = inputs
         self._arrived = Arrived(tenant, inputs)
         self._sent: dict[Frame, tuple[str, File]] = {}
-        self._named: dict[Frame, str] = {}
-        self._read = 0
+        self._clips: dict[OwnClip, ClipFile] = {}
+        self._named: dict[Frame | OwnClip, str] = {}
+        self._read = {CLIP: 0, "picture": 0}
 
     def fields(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a create's fields with its storyboard's pictures replaced. Raises InvalidRequest naming the
-        picture."""
-        document = fields.get("storyboard")
-        if isinstance(document, str):
-            try:
-                document = from_json(document)
-            except ValueError:
-                return fields  # refused where the fields are parsed
-        return {**fields, "storyboard": self.storyboard(document)} if "storyboard" in fields else fields
+        """Return a create's fields with the files of its storyboard and brand replaced. Raises InvalidRequest
+        naming the file."""
+        read = {"storyboard": self.storyboard, "brand": lambda brand: with_brand_files(brand, self._file)}
+        return {**fields, **{name: as_read(fields[name], read[name]) for name in read if name in fields}}
 
     def storyboard(self, document: Any) -> Any:
-        """Return a storyboard's document, of any form, with its pictures replaced. Raises InvalidRequest
-        naming the picture."""
-        return with_frames(document, self._frame)
+        """Return a storyboard's document, of any form, with its files replaced. Raises InvalidRequest naming
+        the file."""
+        return with_own(with_scene_files(document, self._file))
 
-    def _frame(self, value: Any, path: str) -> Any:
-        if isinstance(value, dict) and set(value) <= _STORED:
-            return self._known(value, path)
-        field = replace(FILES[INPUT_REFERENCE], name=path)
-        file = value if isinstance(value, bytes) else field.decoded(value)
-        self._read += 1
-        if self._read > MOST_SENT:
+    def _file(self, value: Any, path: str) -> Any:
+        return self._clip(value, path) if path.endswith(f".{CLIP}") else self._frame(value, path)
+
+    def _clip(self, value: Any, path: str) -> Any:
+        if isinstance(value, dict) and set(value) <= _CLIP_STORED:
+            return self._known(value, path, OwnClip)
+        self._count(CLIP, path, MOST_CLIPS_SENT)
+        clip = value
+        if not isinstance(clip, ClipFile):
+            clip = self._arrived.clip(path, replace(CLIP_FILE, name=path).decoded(value))
+        seconds = Fraction(frames_of(clip, path, fps=_HUNDREDTHS), _HUNDREDTHS)
+        own = OwnClip(sha256=clip.name, seconds=float(seconds), sound=check_sound(clip, path))
+        self._clips.setdefault(own, clip)
+        return own.model_dump()
+
+    def _count(self, what: str, path: str, most: int) -> None:
+        self._read[what] += 1
+        if self._read[what] > most:
             raise InvalidRequest(
-                f"{path} is one picture too many: a request may bring {MOST_SENT} for its scenes. Add the "
+                f"{path} is one {what} too many: a request may bring {most} for its scenes. Add the "
                 "others by editing the storyboard.",
                 param=path,
             )
+
+    def _frame(self, value: Any, path: str) -> Any:
+        if isinstance(value, dict) and set(value) <= _STORED:
+            return self._known(value, path, Frame)
+        field = replace(FILES[INPUT_REFERENCE], name=path)
+        file = value if isinstance(value, bytes) else field.decoded(value)
+        self._count("picture", path, MOST_SENT)
         frame = self._checked(self._arrived.content(path, file), path)
         self._sent.setdefault(frame, (path, file))
         return frame.model_dump()
 
-    def _known(self, value: dict[str, Any], path: str) -> Any:
+    def _known(self, value: dict[str, Any], path: str, kind: type[Frame | OwnClip]) -> Any:
         try:
-            frame = Frame.model_validate(value)
+            file = kind.model_validate(value)
         except ValidationError:
             return value  # refused where the storyboard is parsed
-        if frame not in self._sent and not self._inputs.exists(frame.key(self._tenant)):
-            raise _unknown(frame, path)
-        self._named.setdefault(frame, path)
+        sent = file in self._sent or file in self._clips
+        if not sent and not self._inputs.exists(file.key(self._tenant)):
+            raise _unknown(file, path)
+        self._named.setdefault(file, path)
         return value
 
     def _checked(self, data: bytes, path: str) -> Frame:
@@ -82,8 +106,8 @@ class SceneFrames:
         return Frame.model_validate({"sha256": hashlib.sha256(data).hexdigest(), "media_type": media_type})
 
     def keep(self, uploads: SharedObjects) -> None:
-        """Store the pictures, and note that a video uses them. Raises InvalidRequest if one has changed or
-        was deleted since it was checked."""
+        """Store the files, and note that a video uses them. Raises InvalidRequest if one has changed or was
+        deleted since it was checked."""
         for frame, (path, file) in self._sent.items():
             if uploads.find(frame.key(self._tenant)):
                 continue
@@ -91,14 +115,27 @@ class SceneFrames:
             if hashlib.sha256(data).hexdigest() != frame.sha256:
                 raise InvalidRequest(f"{path} changed while it was read; send the request again.", param=path)
             uploads.put(frame.key(self._tenant), data, frame.media_type)
-        for frame, path in self._named.items():
-            if not uploads.find(frame.key(self._tenant)):
-                raise _unknown(frame, path)
+        for own, clip in self._clips.items():
+            clip.keep(self._inputs, uploads, own.key(self._tenant))
+        for known, path in self._named.items():
+            if not uploads.find(known.key(self._tenant)):
+                raise _unknown(known, path)
 
 
-def _unknown(frame: Frame, path: str) -> InvalidRequest:
+def as_read(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a document, or its JSON text, as `change` returns it."""
+    if isinstance(value, str):
+        try:
+            value = from_json(value)
+        except ValueError:
+            return value  # refused where the fields are parsed
+    return change(value)
+
+
+def _unknown(file: Frame | OwnClip, path: str) -> InvalidRequest:
+    what, url = ("picture", "an image_url") if isinstance(file, Frame) else ("clip", "a video_url")
     return InvalidRequest(
-        f"{path}.sha256 must be that of a picture that one of your videos has; got {frame.sha256!r}. Send "
-        "the picture itself: a file_id of an upload, or an image_url.",
+        f"{path}.sha256 must be that of a {what} that one of your videos has; got {file.sha256!r}. Send "
+        f"the {what} itself: a file_id of an upload, or {url}.",
         param=f"{path}.sha256",
     )

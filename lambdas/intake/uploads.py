@@ -85,6 +85,12 @@ class ClipFile:
             uploads.write(key, lambda: inputs.copy(source.key, key, "video/mp4"))
 
 
+def stored_clip(inputs: Objects, key: str) -> ClipFile:
+    """Return an object of the input bucket as a clip. Raises ArtifactMissing."""
+    source = inputs.source(key)
+    return ClipFile(source, fingerprint(["upload", source.etag, source.size]), source.size)
+
+
 class Arrived:
     """The files of a tenant's requests."""
 
@@ -111,8 +117,7 @@ class Arrived:
         if isinstance(file, bytes):
             return ClipFile(file, hashlib.sha256(file).hexdigest(), len(file))
         upload = self.named(param, file, Kind.CLIP)
-        source = self._inputs.source(keys.incoming(self._tenant, upload.id))
-        return ClipFile(source, fingerprint(["upload", source.etag, source.size]), source.size)
+        return stored_clip(self._inputs, keys.incoming(self._tenant, upload.id))
 
     def named(self, param: str, id_: FileId, *kinds: Kind) -> Upload:
         """Return an upload that has arrived and is of one of the kinds. Raises InvalidRequest."""

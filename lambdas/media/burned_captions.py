@@ -1,11 +1,11 @@
-"""Burn captions into a film's pictures. Only pictures that show a caption, and those up to the next keyframe,
-are re-encoded."""
+"""Burn captions and overlays into a film's pictures. Only pictures that show one, and those up to the next
+keyframe, are re-encoded, once."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -25,6 +25,7 @@ from lambdas.media.caption_design import (
 from lambdas.media.captions import Cue, Turn
 from lambdas.media.mp4.clip import Clip, blame, read_clip
 from lambdas.media.mp4.merge import Piece
+from lambdas.media.overlays import Overlay
 from lambdas.media.segments import decode, encode_segment, ends, starts
 from lambdas.media.source import Source
 from lambdas.media.transitions import Planes, mixed
@@ -48,18 +49,28 @@ class Shown:
     text: str
     lit: tuple[int, int] | None = None
 
+    @property
+    def determines(self) -> list[Any]:
+        """Return what determines the pictures that show it."""
+        return [REVISION, asdict(self)]
+
+
+Drawn = Shown | Overlay
+
 
 def burn(
     pieces: Sequence[Piece],
     cues: Sequence[Cue],
-    keep: Callable[[Piece, list[Shown], Callable[[], bytes]], Source],
+    keep: Callable[[Piece, list[Drawn], Callable[[], bytes]], Source],
     design: Design,
+    overlays: Sequence[Overlay] = (),
 ) -> list[Piece]:
     """Return the pieces with the captions burned in, timed as the cues say; styles other than PLAIN need the
-    times of their words. Pieces must start at keyframes: call `splice` and `even_out` first.
+    times of their words. `overlays` are laid over the pictures and the captions. Pieces must start at
+    keyframes: call `splice` and `even_out` first.
 
     `keep(part, shown, make)` returns the stored MP4 that replaces a part of a piece, calling `make` if it is
-    not stored yet. The MP4 depends on the part, on what is shown over it, on the design and on REVISION.
+    not stored yet. The MP4 depends on the part, on what is shown over it and, with captions, on the design.
     Memory: a few frames and one encoded part.
 
     Raises CaptionsRefused; ClipUnreadable, ClipsDiffer with the clip's index.
@@ -82,9 +93,12 @@ def burn(
             for one in _in_frames(cues, clip, design)
             if one.start < first + stop - piece.start and one.stop > first
         ]
+        laid = [one.within(piece.start - first, piece.start, stop) for one in overlays]
         first += stop - piece.start
         at = piece.start
-        for part, texts in _parts(replace(piece, stop=stop), clip, shown):
+        drawn: list[Drawn] = [*shown, *(one for one in laid if one.start < one.stop)]
+        drawn.sort(key=lambda one: one.start)
+        for part, texts in _parts(replace(piece, stop=stop), clip, drawn):
             if at < part.start:
                 result.append(replace(piece, start=at, stop=part.start))
             assert part.stop is not None  # noqa: S101 - _parts sets it
@@ -119,13 +133,13 @@ def _lit(turn: Turn, style: CaptionStyle) -> Iterator[tuple[int, int, tuple[int,
         yield at, until, (begin, end)
 
 
-def _parts(piece: Piece, clip: Clip, shown: Sequence[Shown]) -> Iterator[tuple[Piece, list[Shown]]]:
-    """Yield what must be encoded: from each caption's first frame, or the last point before it where copying
-    can end, to the next keyframe after it."""
+def _parts(piece: Piece, clip: Clip, shown: Sequence[Drawn]) -> Iterator[tuple[Piece, list[Drawn]]]:
+    """Yield what must be encoded: from the first frame of what is shown, or the last point before it where
+    copying can end, to the next keyframe after it."""
     assert piece.stop is not None  # noqa: S101 - the caller sets it
     ending = [frame for frame in ends(clip) if piece.start <= frame <= piece.stop]
     beginning = [frame for frame in starts(clip) if piece.start <= frame < piece.stop]
-    texts: list[Shown] = []
+    texts: list[Drawn] = []
     start = stop = piece.start
     for one in shown:
         if texts and one.start >= stop:
@@ -143,7 +157,7 @@ def _parts(piece: Piece, clip: Clip, shown: Sequence[Shown]) -> Iterator[tuple[P
 class _Burning:
     part: Piece
     clip: Clip
-    shown: list[Shown]
+    shown: list[Drawn]
     design: Design
 
     def encoded(self) -> bytes:
@@ -154,13 +168,17 @@ class _Burning:
         assert self.part.stop is not None  # noqa: S101 - see _parts
         frames = decode(self.part.source, self.clip, self.part.start, self.part.stop)
         for number, frame in enumerate(frames, self.part.start):
-            shown = next((one for one in self.shown if one.start <= number < one.stop), None)
-            if shown is None:
+            shown = [one for one in self.shown if one.start <= number < one.stop]
+            if not shown:
                 yield frame
                 continue
-            caption = _caption(shown.text, shown.lit, self.design, frame.width, frame.height)
-            picture = cast(Planes, frame.to_ndarray())
-            planes = mixed(picture, caption.picture, caption.luma, caption.chroma)
+            planes = cast(Planes, frame.to_ndarray())
+            for one in sorted(shown, key=lambda one: isinstance(one, Overlay)):
+                if isinstance(one, Overlay):
+                    planes = one.laid_over(planes, number)
+                else:
+                    caption = _caption(one.text, one.lit, self.design, frame.width, frame.height)
+                    planes = mixed(planes, caption.picture, caption.luma, caption.chroma)
             yield VideoFrame.from_ndarray(planes, "yuv420p")
 
 
@@ -204,7 +222,7 @@ def _in_planes(colour: str) -> tuple[float, float, float]:
 
 
 def _halved(mask: _Mask) -> _Mask:
-    return (mask[::2, ::2] + mask[1::2, ::2] + mask[::2, 1::2] + mask[1::2, 1::2]) / 4
+    return (mask[::2, ::2] + mask[1::2, ::2] + mask[::2, 1::2] + mask[1::2, 1::2]) / np.float32(4)
 
 
 def _layers(

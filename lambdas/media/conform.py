@@ -22,6 +22,7 @@ from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ClipMismatch, ClipsDiffer, ClipUnreadable
 from lambdas.domain.shapes import Point
 from lambdas.media.encode import BT709, splice_points, write_pictures
+from lambdas.media.framing import BACKGROUND_RADIUS, BACKGROUND_SIDE
 from lambdas.media.limits import LONGEST_SECONDS, MOST_CHECKED_PIXELS, MOST_DECODED_PIXELS, SMALLEST_SIDE
 from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.movie import UPRIGHT
@@ -29,9 +30,6 @@ from lambdas.media.probe import ClipInfo, Source, all_packets, as_source, decode
 from lambdas.media.transitions import Planes, mixed
 
 _MIDDLE: Point = (Fraction(1, 2), Fraction(1, 2))
-# The background of Fit.BLUR: the picture at about this many pixels on the short side, blurred by this radius.
-# As in framing.py.
-_BACKGROUND_SIDE, _BACKGROUND_RADIUS = 64, 4
 _UNSPECIFIED = 2  # ITU-T H.273, table 4: matrix from RGB to luma and chroma not specified
 
 
@@ -306,14 +304,14 @@ def _over_blurred(
 ) -> FilterContext:
     """Lay a picture of that size over a blurred copy of itself that fills the film's frame."""
     scale = min(Fraction(size[0], film.width), Fraction(size[1], film.height))
-    reduction = max(Fraction(1), Fraction(min(film.width, film.height), _BACKGROUND_SIDE))
+    reduction = max(Fraction(1), Fraction(min(film.width, film.height), BACKGROUND_SIDE))
     small = [2 * max(1, round(side / reduction / 2)) for side in (film.width, film.height)]
     split = graph.add("split")
     picture.link_to(split)
     covering = [
         ("crop", f"{round(film.width * scale)}:{round(film.height * scale)}"),
         ("scale", f"{small[0]}:{small[1]}:flags=area"),
-        ("gblur", f"sigma={_BACKGROUND_RADIUS}"),
+        ("gblur", f"sigma={BACKGROUND_RADIUS}"),
         ("scale", f"{film.width}:{film.height}:flags=bicubic"),
     ]
     background = _linked(graph, covering, split)

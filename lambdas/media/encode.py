@@ -52,7 +52,7 @@ def encode(
     """
     output = BytesIO()
     write_pictures(
-        _in_yuv(frames, (height, width, 3)),
+        in_yuv(frames, (height, width, 3)),
         output,
         width=width,
         height=height,
@@ -117,7 +117,8 @@ def splice_points(frames: int, fps: int | Fraction) -> set[int]:
     return {0, end, frames - end} if 0 < end < frames - end else {0}
 
 
-def _in_yuv(frames: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> Iterator[VideoFrame]:
+def in_yuv(frames: Iterable[NDArray[np.uint8]], shape: tuple[int, int, int]) -> Iterator[VideoFrame]:
+    """Yield RGB frames of that shape as `write_pictures` takes them. Raises ValueError for another shape."""
     for number, frame in enumerate(frames):
         if frame.shape != shape:
             raise ValueError(f"frame {number} must have shape {shape}; got {frame.shape}")

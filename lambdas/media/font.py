@@ -1,5 +1,7 @@
-"""The font of drafts and stills, and which characters it covers. Captions have more: see typesetting."""
+"""The font of drafts, stills and cards, and which characters it covers. Captions have more: see
+typesetting."""
 
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from PIL import ImageFont
 # Covers Latin, Greek and Cyrillic. Pillow's built-in font covers little more than ASCII.
 FONT = Path(__file__).parent / "fonts" / "Inter-SemiBold.otf"
 SMALLEST = 7  # pixels; smaller letters are unreadable
+_NAMED = 5  # characters listed in a message
 
 
 @lru_cache(maxsize=64)
@@ -20,6 +23,18 @@ def font_of(size: int) -> ImageFont.FreeTypeFont:
 def has_shape(letter: str) -> bool:
     """Return whether the font has a glyph for the letter; otherwise it would draw a box."""
     return _shape(letter) != _shape("\uffff")  # a noncharacter, always drawn as the font's box
+
+
+def not_drawn(text: str) -> str | None:
+    """Say which characters of a text the font lacks, or return None if it has all."""
+    composed = unicodedata.normalize("NFC", text)
+    found = (char for char in composed if unicodedata.category(char) != "Cf" and not char.isspace())
+    missing = [char for char in dict.fromkeys(found) if not has_shape(char)]
+    if not missing:
+        return None
+    named = ", ".join(f"{char} (U+{ord(char):04X})" for char in missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    return f"the font covers Latin, Greek and Cyrillic, but lacks {named}{more}"
 
 
 def _shape(letter: str) -> tuple[tuple[int, int], bytes]:

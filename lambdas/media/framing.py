@@ -8,8 +8,9 @@ from PIL import Image, ImageFilter
 
 from lambdas.domain.film_format import Framing, Size
 
-_BACKGROUND_SIDE = 64
-_BACKGROUND_RADIUS = 4
+# Of the blurred copy that fills bars, in pixels: its shorter side, and its blur.
+BACKGROUND_SIDE = 64
+BACKGROUND_RADIUS = 4
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Frame:
         return frame
 
     def _background(self, picture: Image.Image) -> Image.Image:
-        reduction = max(1.0, min(self.film) / _BACKGROUND_SIDE)
+        reduction = max(1.0, min(self.film) / BACKGROUND_SIDE)
         small = (max(1, round(self.film[0] / reduction)), max(1, round(self.film[1] / reduction)))
         scale = min(picture.width / self.film[0], picture.height / self.film[1])
         left, top = (
@@ -47,7 +48,7 @@ class Frame:
         )
         box = (max(0.0, left), max(0.0, top), picture.width - max(0.0, left), picture.height - max(0.0, top))
         copy = picture.resize(small, Image.Resampling.LANCZOS, box=box)
-        blurred = copy.filter(ImageFilter.GaussianBlur(_BACKGROUND_RADIUS))
+        blurred = copy.filter(ImageFilter.GaussianBlur(BACKGROUND_RADIUS))
         return blurred.resize(self.film, Image.Resampling.BICUBIC)
 
 

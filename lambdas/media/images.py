@@ -7,6 +7,8 @@ from io import BytesIO
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from lambdas.domain.errors import ImageRejected
+from lambdas.domain.film_format import Framing, Size
+from lambdas.media.framing import Frame
 from lambdas.media.image_chunks import JPEG, PNG, TooManyParts, check_scans, essential, without_notes
 from lambdas.media.srgb import to_srgb
 
@@ -114,6 +116,30 @@ def cover(data: bytes, width: int, height: int) -> bytes:
     fitted = ImageOps.fit(flat, (width, height), Image.Resampling.LANCZOS)
     to_srgb(fitted, profile).save(file, "PNG", icc_profile=None)
     return file.getvalue()
+
+
+def framed(data: bytes, film: Size, fit: Framing) -> Image.Image:
+    """Return a checked image as an RGB picture of exactly the size `film`: as `cover`, or whole with bars."""
+    flat, profile = _upright(data)
+    frame = Frame(film, flat.size, fit)
+    scaled = to_srgb(flat.resize(frame.canvas, Image.Resampling.LANCZOS), profile).convert("RGB")
+    return frame.show(scaled)
+
+
+def with_alpha(data: bytes) -> Image.Image:
+    """Return a checked image upright, in sRGB, with its transparency (RGBA)."""
+    flat, profile = _upright(data)
+    shown = to_srgb(flat, profile).convert("RGBA")
+    image = _opened(data)
+    if not image.has_transparency_data:
+        return shown
+    whole = image.convert("RGBA")
+    turn = _TURNS.get(_orientation(image))
+    whole = whole if turn is None else whole.transpose(turn)
+    if not image.info.get("icc_profile"):
+        return whole  # as `flat` is over white, its edges would be lighter
+    shown.putalpha(whole.getchannel("A"))
+    return shown
 
 
 def _upright(data: bytes) -> tuple[Image.Image, bytes | None]:

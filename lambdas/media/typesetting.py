@@ -250,7 +250,7 @@ class Line:
         if not rows.size:  # nothing but space
             return np.zeros((height, width), np.float32)
         rows = rows.reshape(image.extents.height, image.extents.stride)[:, :width]
-        return rows[::-1].astype(np.float32) / 255
+        return rows[::-1].astype(np.float32) / np.float32(255)
 
 
 @lru_cache(maxsize=4096)

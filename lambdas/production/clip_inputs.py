@@ -6,15 +6,17 @@ from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
 from lambdas.domain.assembly import Fit
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
+from lambdas.domain.film_format import Framing
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
+from lambdas.media.cards import card_clip
 from lambdas.media.clip_sound import with_sound
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
 from lambdas.media.probe import Source, as_source
 
+_FITS = {Framing.COVER: Fit.COVER, Framing.CONTAIN: Fit.FIT, Framing.BLUR: Fit.BLUR}
 _SEND_ANOTHER = (
-    "Check that the uploaded video plays from start to end, convert it to another MP4, and edit or extend "
-    "that one."
+    "Check that the uploaded video plays from start to end, convert it to another MP4, and use that one."
 )
 _SEND = "Download the source film, then upload it and edit or extend the uploaded file."
 
@@ -27,11 +29,20 @@ def first_picture(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Object
         return last_frame(outputs.get(keys.clip(plan.tenant, plan.clip(before)[1].key_hash)))
     if scene.starts_on is not None:
         return inputs.get(scene.starts_on.key)
-    if plan.image is not None and scene.index == 0:
+    if plan.image is not None and scene.index == plan.first_rendered:
         return inputs.get(plan.image)
     if scene.still is not None:
         return outputs.get(scene.still)
     return inputs.get(scene.picture) if scene.picture is not None else None
+
+
+def own_clip(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:
+    """Return the MP4 of a clip that no engine renders: a card, or as `footage`. Raises as that does."""
+    card = clip.card
+    if card is None:
+        return footage(plan, clip, inputs, outputs)
+    picture = inputs.get(card.picture.key) if card.picture else None
+    return card_clip(card, picture, (plan.width, plan.height), plan.fps, clip.frames, clip.fit)
 
 
 def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:
@@ -59,7 +70,7 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
         pictures = excerpt(
             data,
             FilmFormat(*size, Fraction(rate)),
-            Fit.COVER,
+            _FITS[clip.fit],
             start=found.start * rate // plan.fps,
             frames=clip.frames,
             lead=clip.skip_frames,

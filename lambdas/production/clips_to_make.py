@@ -48,7 +48,7 @@ def clips_to_make(
             PlannedClip(
                 index=clip.index,
                 scene=scene.index,
-                renderer=Renderer.FUNCTION if clip.is_footage else plan.renderer,
+                renderer=Renderer.FUNCTION if clip.is_own else plan.renderer,
             )
             for clip in scene.clips
             if only is None or clip.index in only

@@ -33,10 +33,12 @@ from lambdas.media.caption_design import Design
 from lambdas.media.captions import Cue, timed_text, turns
 from lambdas.media.clip_sound import SHORTEST_FADE, SoundPart, lay_sound
 from lambdas.media.conform import FilmFormat, conform, conforms
+from lambdas.media.images import with_alpha
 from lambdas.media.lines import shortened
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.layout import Layout
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
+from lambdas.media.overlays import Overlay, logo_overlay, third_overlay
 from lambdas.media.quality import measure_sound
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
@@ -159,10 +161,10 @@ class Film:
         if plan.assembly.even_out:
             chained = {clip.index for clip in plan.clips if clip.starts_from is not None}
             pieces = continuity.even_out(pieces, chained, partial(self._keep_evened_out, pieces))
-        if plan.burn_captions:
-            pieces = burned_captions.burn(
-                pieces, cues(plan), self._keep_captioned, captions_design(plan, self._inputs)
-            )
+        captions, overlays = cues(plan) if plan.burn_captions else [], self._overlays()
+        if captions or overlays:
+            design = captions_design(plan, self._inputs)
+            pieces = burned_captions.burn(pieces, captions, self._keep_drawn, design, overlays)
         return pieces
 
     def _keep_transition(self, pieces: list[Piece], index: int, make: Callable[[], bytes]) -> Source:
@@ -175,13 +177,33 @@ class Film:
         around = pieces[index - 1 : index + 1]
         return self._keep(["even out", continuity.REVISION, *map(_address, around)], make)
 
-    def _keep_captioned(
-        self, part: Piece, shown: Sequence[burned_captions.Shown], make: Callable[[], bytes]
+    def _overlays(self) -> list[Overlay]:
+        """Return what is laid over the pictures: the logo over all of them, lower thirds."""
+        plan = self._plan
+        size = plan.width, plan.height
+        found: list[Overlay] = []
+        if (logo := plan.logo) is not None:
+            picture = with_alpha(self._inputs.get(logo.picture.key))
+            address = [logo.picture.sha256, logo.corner, logo.size]
+            found.append(logo_overlay(picture, address, size, logo.corner, logo.size, plan.frames))
+        starts = [*(plan.starts[scene.clips[0].index] for scene in plan.scenes), plan.frames]
+        for scene, start, end in zip(plan.scenes, starts, starts[1:], strict=False):
+            if (third := scene.lower_third) is None:
+                continue
+            captioned = plan.burn_captions and bool(scene.narration)
+            laid = third_overlay(
+                third.title, third.subtitle, plan.colours, size, (start, end), plan.fps, captioned=captioned
+            )
+            found += [laid] if laid else []
+        return found
+
+    def _keep_drawn(
+        self, part: Piece, shown: Sequence[burned_captions.Drawn], make: Callable[[], bytes]
     ) -> Source:
         plan = self._plan
-        drawn = [plan.caption_style, plan.caption_look.model_dump(), plan.language]
-        said = [asdict(one) for one in shown]
-        return self._keep(["captions", burned_captions.REVISION, drawn, _address(part), said], make)
+        lettered = any(isinstance(one, burned_captions.Shown) for one in shown)
+        look = [plan.caption_style, plan.caption_look.model_dump(), plan.language] if lettered else []
+        return self._keep(["drawn", _address(part), look, [one.determines for one in shown]], make)
 
     def _keep(self, determines: list[Any], make: Callable[[], bytes]) -> Source:
         """Return what is encoded in place of a piece. `determines` is everything that determines its

@@ -8,17 +8,19 @@ from math import ceil, floor
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
+from lambdas.domain.assembly import ClipSound
 from lambdas.domain.brief import SCENE_SECONDS
 from lambdas.domain.characters import appearing, opening
 from lambdas.domain.engines import Engine
 from lambdas.domain.errors import ArtifactMissing, NarrationTooLong
-from lambdas.domain.film_plan import Picture, Scene
+from lambdas.domain.film_plan import Card, Footage, Picture, Scene
 from lambdas.domain.narration import Spoken
 from lambdas.domain.origin import storyboard_shots
-from lambdas.domain.planning import Shot
+from lambdas.domain.planning import Own, Shot
 from lambdas.domain.prompts import clip_prompts
 from lambdas.domain.sentences import sentences
-from lambdas.domain.storyboard import Frame, Storyboard, seed_of
+from lambdas.domain.storyboard import CARD_SECONDS, Frame, Storyboard, seed_of
+from lambdas.domain.storyboard import Scene as StoryboardScene
 from lambdas.domain.storyboard_answers import scene_prompt
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import PartProgress, part_of
@@ -49,11 +51,15 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
         spoken = _spoken(video, index, outputs) if scene.is_spoken else None
         if scene.seconds is None:
             # Independent of other scenes, so that changing one scene's words changes no other's clips.
-            frames = _frame(spoken.seconds if spoken else SCENE_SECONDS, fps)
+            silent = CARD_SECONDS if scene.own else SCENE_SECONDS
+            frames = _frame(spoken.seconds if spoken else silent, fps)
         else:
             # Cumulative, so that rounding errors do not add up.
             begins, ends = ends, ends + _seconds(index, scene.seconds, spoken, video.request.narration_fit)
             frames = _frame(ends, fps) - _frame(begins, fps)
+        if scene.own is not None:
+            planned.append(_own_shot(video, scene, frames, spoken))
+            continue
         members = played[index]
         prompt = scene_prompt(storyboard, scene.video, engine.prompt_tokens, members)
         avoided = (scene.video.negative_prompt, video.request.negative_prompt)
@@ -73,6 +79,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 characters=members,
                 opens_with=opening(members, scene.video.positive_prompt),
                 focal_point=scene.focal_point,
+                lower_third=scene.lower_third,
             )
         )
     return [
@@ -98,6 +105,49 @@ def _given(video: Video, frame: Frame | None) -> Picture | None:
     if frame is None:
         return None
     return Picture(key=frame.key(video.tenant), sha256=frame.sha256, uploaded=True)
+
+
+def between_ends(video: Video, shots: Sequence[Shot | Scene]) -> list[Shot | Scene]:
+    """Return the scenes of a film of one prompt between its brand's intro and outro, which only a film that
+    is made from no other lacks."""
+    brand = video.request.brand
+    if brand is None or video.request.origin is not None:
+        return [*shots]
+    before, after = (
+        [] if end is None else [_own_shot(video, end, _frame(end.seconds or CARD_SECONDS, video.request.fps))]
+        for end in (brand.intro, brand.outro)
+    )
+    return [*before, *shots, *after]
+
+
+def _own_shot(video: Video, scene: StoryboardScene, frames: int, spoken: Spoken | None = None) -> Shot:
+    return Shot(
+        text=scene.title.text if scene.title else sentences(scene.video.positive_prompt)[0],
+        negative_prompt="",
+        frames=frames,
+        prompts=lambda count: [""] * count,
+        narration=spoken.sentences if spoken else (),
+        own=_own(video, scene),
+        lower_third=scene.lower_third,
+    )
+
+
+def _own(video: Video, scene: StoryboardScene) -> Own:
+    """Return what a scene shows that no engine renders."""
+    if scene.clip is not None:
+        start = _frame(scene.clip_start or 0, video.request.fps)
+        sound = scene.clip.sound and video.request.clip_sound is not ClipSound.DROP
+        return Own(footage=Footage(file=scene.clip.key(video.tenant), start=start), sound=sound)
+    title = scene.title
+    return Own(
+        card=Card(
+            picture=_given(video, scene.picture),
+            zoom=scene.zoom,
+            title=title.text if title else "",
+            subtitle=title.subtitle if title else "",
+            colours=video.request.colours,
+        )
+    )
 
 
 def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:

@@ -1,4 +1,4 @@
-"""Make a clip in this function: an `animatic` drawing, or footage converted to the film's format."""
+"""Make a clip in this function: an `animatic` drawing, a card, or footage converted to the film's format."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from lambdas.domain import keys
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.domain.prices import Prices, of_time
 from lambdas.media.quality import measure_clip
-from lambdas.production.clip_inputs import first_picture, footage
+from lambdas.production.clip_inputs import first_picture, own_clip
 from lambdas.production.clip_progress import ClipMade, begun, finished, reused
 from lambdas.production.cost_limit import check_clip
 from lambdas.production.failed_tries import noted
@@ -65,7 +65,7 @@ def draw(
     started_ms = now_ms()
     seconds = plan.clip_seconds[clip.index]
     begun(videos, plan.tenant, plan.video_id, clip.index, seconds=seconds, started_ms=started_ms)
-    made = footage(plan, clip, inputs, outputs)
+    made = own_clip(plan, clip, inputs, outputs)
     if made is None:
         made = draw_clip(_draft(plan, scene, clip, _begins_with(plan, scene, inputs, outputs)))
     stored = artifacts(outputs, plan.tenant, plan.video_id, videos)
@@ -80,7 +80,7 @@ def _begins_with(plan: FilmPlan, scene: Scene, inputs: Objects, outputs: Objects
     """Return the picture that the scene starts from. The last picture of another draft is redrawn without its
     title, which would otherwise show through under this scene's own."""
     before = scene.clips[0].starts_from
-    if before is None or (found := plan.clip(before))[1].is_footage:
+    if before is None or (found := plan.clip(before))[1].is_own:
         return first_picture(plan, scene, inputs, outputs)
     return last_picture(_draft(plan, *found, _begins_with(plan, found[0], inputs, outputs)))
 

@@ -30,7 +30,7 @@ from lambdas.production.clips_to_make import ClipsToMake, clips_to_make
 from lambdas.production.cost_limit import check_plan
 from lambdas.production.enhancement import enhance
 from lambdas.production.plans import find_plan, source_plan, store_plan
-from lambdas.production.scene_shots import shots
+from lambdas.production.scene_shots import between_ends, shots
 from lambdas.production.task_token import VideoTask, task
 from lambdas.settings import PlanSettings
 from lambdas.telemetry import logger
@@ -91,7 +91,8 @@ def plan(
         else:
             source = source_plan(outputs, video)
             video = _enhanced(video, engine, source, videos, model)
-            plan = make_plan(video, engine, video.request.prompt, prompt_shots(video, engine, source), inputs)
+            filmed = between_ends(video, prompt_shots(video, engine, source))
+            plan = make_plan(video, engine, video.request.prompt, filmed, inputs)
         store_plan(outputs, plan)
         logger.info("video planned", extra={"clips": len(plan.clips)})
     check_plan(video, plan, prices, outputs)

@@ -207,13 +207,17 @@ def _first(video: Video, brief: Brief, budget: int, storyboards: Storyboards, mo
     extended."""
     writing, origin = video.request.writing, video.request.origin
     if origin is None or origin.storyboard is None:
-        return write(brief, budget, model, writing, video.cast)
+        written, brand = write(brief, budget, model, writing, video.cast), video.request.brand
+        if brand is None:
+            return written
+        return written.model_copy(update={"storyboard": brand.around(written.storyboard)})
     before = storyboards.of(video, origin.storyboard)
     if origin.kind is not OriginKind.EXTEND:
         return change(before, origin.prompt, brief.language, budget, model, writing, video.cast)
+    end = len(before.scenes) - (video.request.has_outro and before.scenes[-1].own is not None)
     return rewrite(
-        before.continued(origin.prompt, origin.seconds),
-        len(before.scenes),
+        before.continued(origin.prompt, origin.seconds, end),
+        end,
         origin.prompt,
         part=Part.TEXT,
         language=brief.language,

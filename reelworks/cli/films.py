@@ -13,7 +13,16 @@ from lambdas.domain.control_characters import visible
 from reelworks import saved_file
 from reelworks.cli import progress
 from reelworks.cli.follow_film import check_output, download_attempt, download_shape, finish
-from reelworks.cli.options import ClipSound, MaxCost, Output, VideoId, Wait, read_json_file, read_storyboard
+from reelworks.cli.options import (
+    ClipSound,
+    MaxCost,
+    Output,
+    VideoId,
+    Wait,
+    read_brand,
+    read_json_file,
+    read_storyboard,
+)
 from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
 from reelworks.video_words import estimated_lines
@@ -199,6 +208,15 @@ def make(
         bool | None,
         typer.Option("--cut-on-beats", help="Let cuts between scenes fall on the music's beats."),
     ] = None,
+    brand: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file with the film's brand: colours, logo, intro and outro.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
     clip_sound: ClipSound = None,
     stems: Annotated[
         bool | None,
@@ -315,6 +333,7 @@ def make(
         "music_fade_in": music_fade_in,
         "music_fade_out": music_fade_out,
         "cut_on_beats": cut_on_beats,
+        "brand": None if brand is None else read_brand(brand),
         "clip_sound": clip_sound,
         "stems": stems,
         "fragmented": fragmented,

@@ -1,6 +1,7 @@
 """Arguments and options shared by several commands, and the JSON files they read."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,13 +34,22 @@ def read_json_file(path: Path) -> Any:
 
 
 def read_storyboard(path: Path) -> Any:
-    """Return a storyboard's document. Its scenes name pictures by their path from the file's folder."""
-    return with_files(read_json_file(path), path.parent)
+    """Return a storyboard's document. Its scenes name files by their path from its folder."""
+    from lambdas.domain.storyboard import with_scene_files
+
+    return _with_files(read_json_file(path), path.parent, with_scene_files)
 
 
-def with_files(document: Any, folder: Path) -> Any:
-    """Return a storyboard's document with a Path for each picture that is named by one from the folder."""
-    from lambdas.domain.storyboard import with_frames
+def read_brand(path: Path) -> Any:
+    """Return a brand's document. It names files by their path from its folder."""
+    from lambdas.domain.brand import with_brand_files
+
+    return _with_files(read_json_file(path), path.parent, with_brand_files)
+
+
+def _with_files(document: Any, folder: Path, replaced: Callable[[Any, Any], Any]) -> Any:
+    """Return a document with a Path for each file that is named by one from the folder. `replaced` finds
+    them."""
 
     def found(value: Any, param: str) -> Any:
         if not isinstance(value, str) or value.startswith("data:"):
@@ -49,7 +59,7 @@ def with_files(document: Any, folder: Path) -> Any:
             fail(f"{param}: there is no file {path}")
         return path
 
-    return with_frames(document, found)
+    return replaced(document, found)
 
 
 Since = Annotated[

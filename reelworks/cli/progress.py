@@ -21,7 +21,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lambdas.domain.control_characters import visible
-from reelworks.video_words import describe, estimated_costs, failure_text, tried_again
+from reelworks.video_words import describe, estimated_costs, failure_text, own_material, tried_again
 
 if TYPE_CHECKING:
     from reelworks.client.models import (
@@ -299,18 +299,20 @@ def storyboard_table(storyboard: Storyboard) -> Table:
     table = Table("scene", "s", "narration", "image", "video", show_lines=True, title_justify="left")
     table.title = _text(": ".join(filter(None, (storyboard.title, storyboard.style))))
     for number, scene in enumerate(storyboard.scenes, 1):
-        seconds, said = scene.seconds, scene.narration
+        seconds, said, own = scene.seconds, scene.narration, own_material(scene)
         table.add_row(
             str(number),
             "" if seconds is None else f"{seconds:g}",
             _text(said.text if said else ""),
-            _text("(your picture)") if scene.first_frame else _prompts(scene.image),
-            _prompts(scene.video, end="\n(ends on your picture)" if scene.last_frame else ""),
+            _text(own) if own else _text("(your picture)") if scene.first_frame else _prompts(scene.image),
+            "" if own else _prompts(scene.video, end="\n(ends on your picture)" if scene.last_frame else ""),
         )
     return table
 
 
-def _prompts(prompts: Prompts, *, end: str = "") -> Text:
+def _prompts(prompts: Prompts | None, *, end: str = "") -> Text:
+    if prompts is None:
+        return _text(end)
     text = _text(prompts.positive_prompt + end)
     if prompts.negative_prompt:
         text.append(f"\nnot: {visible(prompts.negative_prompt, lines=True)}", style="dim")

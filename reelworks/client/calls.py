@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
+from lambdas.domain.brand import with_brand_files
 from lambdas.domain.names import POLL_AFTER_HEADER
-from lambdas.domain.storyboard import with_frames
+from lambdas.domain.storyboard import with_scene_files
 from reelworks.client.address import Address
 from reelworks.client.errors import (
     AnswerNotUnderstood,
@@ -72,12 +73,13 @@ class Calls:
 
         docs/api.md lists the `fields`; those that are None are omitted. `image` is the first picture,
         `last_frame` the last; `music` plays under the film; `caption_font_file` is the captions' font. Each
-        is a file or an `upload`; large files are uploaded first. So are the files that scenes of a
-        `storyboard` have as `first_frame` or `last_frame`: a Path or an `upload`. Raises ApiError, OSError.
+        is a file or an `upload`; large files are uploaded first. So are the files of a `brand`, and those
+        that scenes of a `storyboard` have as `clip`, `picture`, `first_frame` or `last_frame`: a Path or an
+        `upload`. Raises ApiError, OSError.
         """
         body, files = _parts(_named(image, last_frame, music, caption_font_file), prompt=prompt, **fields)
-        if "storyboard" in body:
-            body["storyboard"] = yield from self._sent(body["storyboard"])
+        for name in [name for name in _WITH_FILES if name in body]:
+            body[name] = yield from self._sent(name, body[name])
         if _weigh(files.values()) > _LARGEST_FORM:
             for name, path in files.items():
                 body[name] = {"file_id": (yield from self.upload(path)).id}
@@ -99,7 +101,8 @@ class Calls:
         ApiError, OSError.
         """
         body, files = _parts(_named(image, last_frame, music, caption_font_file), prompt=prompt, **fields)
-        given = [*files.items(), *(("storyboard", path) for path in _frame_files(body.get("storyboard")))]
+        named = [(name, path) for name in _WITH_FILES for path in _files_in(name, body.get(name))]
+        given = [*files.items(), *named]
         if (size := _weigh(path for _, path in given)) > _LARGEST_FORM:
             raise InvalidRequest(
                 f"{' and '.join(path.name for _, path in given)} must have at most {_LARGEST_FORM:,} "
@@ -107,8 +110,8 @@ class Calls:
                 param=given[0][0],
                 advice="Upload the file first and give the upload. Music may be left out: it costs nothing.",
             )
-        if "storyboard" in body:
-            body["storyboard"] = with_frames(body["storyboard"], _inline)
+        for name in [name for name in _WITH_FILES if name in body]:
+            body[name] = _WITH_FILES[name](body[name], _inline)
         query, content = {"dry_run": True}, _content(body, files)
         return (yield from self._api.call(VideoEstimate, "POST", "videos", query=query, content=content))
 
@@ -247,7 +250,7 @@ class Calls:
         ETag. Only what changed is made again, once the film is approved. Files of its scenes are uploaded
         first, as `submit` does. Raises ApiError, OSError."""
         document = storyboard.to_dict() if isinstance(storyboard, Storyboard) else storyboard
-        document = yield from self._sent(document)
+        document = yield from self._sent("storyboard", document)
         answer = yield from self._api.send(
             "PUT",
             f"{_path(video_id)}/storyboard",
@@ -358,13 +361,13 @@ class Calls:
         yield from send_file(opened, path, on_progress)
         return (yield from self._api.call(Upload, "GET", f"uploads/{opened.id}"))
 
-    def _sent(self, storyboard: Any) -> Flow[Any]:
-        """Return a storyboard with the files of its scenes uploaded, each once."""
+    def _sent(self, name: str, document: Any) -> Flow[Any]:
+        """Return a field's document with the files in it uploaded, each once."""
         sent: dict[Path, Upload] = {}
-        for path in _frame_files(storyboard):
+        for path in _files_in(name, document):
             sent[path] = yield from self.upload(path)
-        return with_frames(
-            storyboard, lambda file, _: _file_id(sent[file] if isinstance(file, Path) else file)
+        return _WITH_FILES[name](
+            document, lambda file, _: _file_id(sent[file] if isinstance(file, Path) else file)
         )
 
     def download(
@@ -503,9 +506,16 @@ def _named(
     }
 
 
-def _frame_files(storyboard: Any) -> set[Path]:
+# How the files in a field's document are replaced.
+_WITH_FILES: Mapping[str, Callable[[Any, Callable[[Any, str], Any]], Any]] = {
+    "storyboard": with_scene_files,
+    "brand": with_brand_files,
+}
+
+
+def _files_in(name: str, document: Any) -> set[Path]:
     found: list[Any] = []
-    with_frames(storyboard, lambda file, _: found.append(file))
+    _WITH_FILES[name](document, lambda file, _: found.append(file))
     return {file for file in found if isinstance(file, Path)}
 
 

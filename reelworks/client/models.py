@@ -12,16 +12,17 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from reelworks.client.document import ALWAYS, Document
 
-CaptionPosition: TypeAlias = Literal["bottom", "middle", "top"] | str
-
-
 Aspect: TypeAlias = Literal["16:9", "9:16", "1:1", "4:5", "21:9"] | str
+
+CaptionPosition: TypeAlias = Literal["bottom", "middle", "top"] | str
 
 CaptionStyle: TypeAlias = Literal["plain", "karaoke", "pop"] | str
 
 ClipSound: TypeAlias = Literal["keep", "duck", "drop"] | str
 
 ClipState: TypeAlias = Literal["waiting", "rendering", "done"] | str
+
+Corner: TypeAlias = Literal["top-left", "top-right", "bottom-left", "bottom-right"] | str
 
 DeliveryState: TypeAlias = Literal["pending", "delivered", "failed", "cancelled"] | str
 
@@ -64,6 +65,8 @@ Stage: TypeAlias = (
 )
 
 TransitionKind: TypeAlias = Literal["none", "crossfade", "fade", "wipe"] | str
+
+Zoom: TypeAlias = Literal["in", "out"] | str
 
 
 class ApiKey(Document):
@@ -451,6 +454,15 @@ class Lora(Document):
     scale: float | None = None
 
 
+class LowerThird(Document):
+    """Who or what a scene shows: two lines over its first seconds."""
+
+    title: str = ALWAYS
+    """Must be text of 1 to 80 characters without control characters."""
+    subtitle: str | None = None
+    """Must be text of at most 80 characters without control characters."""
+
+
 class Made(Document):
     reused: bool = ALWAYS
     """Whether it was found, and not made anew."""
@@ -601,6 +613,22 @@ class OriginOf(Document):
     strength: float | None = None
 
 
+class OwnClip(Document):
+    """A clip of the user's own that a scene shows. `seconds`: its length; `sound`: it has some. Where it
+    is sent, it may be a `file_id` or a `video_url` instead."""
+
+    sha256: str | None = None
+    """Must be 64 hexadecimal digits."""
+    seconds: float | None = None
+    """Must be a number of seconds above 0, at most 3,600."""
+    sound: bool | None = None
+    """Must be true or false."""
+    file_id: str | None = None
+    """The id of an upload; only sent."""
+    video_url: str | None = None
+    """A data URL; only sent."""
+
+
 class Phonemes(Document):
     """A word's sounds in the International Phonetic Alphabet."""
 
@@ -684,11 +712,14 @@ class Scene(Document):
     `continues`: it continues the previous scene with a cut, starting from that scene's last picture.
     `meets_next`: it ends on the next scene's first picture. `first_frame`, `last_frame`: the pictures
     that it starts from and ends on, instead of its still and of the film's. `focal_point`: what a crop to
-    another shape keeps in view, instead of the film's."""
+    another shape keeps in view, instead of the film's. No engine renders a scene that shows the user's
+    own `clip` or `picture`, or a card with a `title`; where it is sent, `image` and `video` may be
+    omitted. `clip_start`: the second of the clip at which the scene begins; `zoom`: how the picture
+    moves. `lower_third` is laid over any scene."""
 
     narration: Narration | None = None
-    image: Prompts = ALWAYS
-    video: Prompts = ALWAYS
+    image: Prompts | None = None
+    video: Prompts | None = None
     seconds: float | None = None
     continues: bool | None = None
     """Must be true or false."""
@@ -701,6 +732,17 @@ class Scene(Document):
     """Must be an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a
     storyboard that was read, a sha256 and a media_type."""
     focal_point: str | None = None
+    clip: OwnClip | None = None
+    """Must be an object with a file_id of an upload, a video_url "data:video/mp4;base64,…", or, as in a
+    storyboard that was read, a sha256, seconds and sound."""
+    clip_start: float | None = None
+    picture: Frame | None = None
+    """Must be an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a
+    storyboard that was read, a sha256 and a media_type."""
+    zoom: Zoom | None = None
+    """Must be one of in, out."""
+    title: Title | None = None
+    lower_third: LowerThird | None = None
 
 
 class ScenePart(Document):
@@ -792,6 +834,15 @@ class StoryboardState(Document):
 class TenantClips(Document):
     tenant: str = ALWAYS
     clips: int = ALWAYS
+
+
+class Title(Document):
+    """The words of a title card."""
+
+    text: str = ALWAYS
+    """Must be text of 1 to 200 characters without control characters."""
+    subtitle: str | None = None
+    """Must be text of at most 200 characters without control characters."""
 
 
 class Upload(Document):
@@ -1285,6 +1336,10 @@ class CreateFields(TypedDict, total=False):
     even_out: bool | None
     """Even out steps of brightness and colour where a clip continues the one before. Must be true or
     false."""
+    brand: Mapping[str, Any] | None
+    """What your films have in common: the colours of title cards and lower thirds, a logo over every
+    frame, an intro and an outro. Must be an object with colours, logo, intro and outro; in a form, its
+    JSON text."""
     clip_sound: ClipSound | None
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard. Must be one of keep, duck, drop."""

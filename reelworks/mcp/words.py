@@ -6,7 +6,14 @@ from typing import Any
 from lambdas.domain.control_characters import visible
 from reelworks.client import ApiError, Storyboard, Video, VideoEstimate
 from reelworks.client.models import Model, Prompts
-from reelworks.video_words import describe, estimated_costs, estimated_lines, failure_text, tried_again
+from reelworks.video_words import (
+    describe,
+    estimated_costs,
+    estimated_lines,
+    failure_text,
+    own_material,
+    tried_again,
+)
 
 _MOST_FOUND = 8  # findings of a check
 
@@ -87,13 +94,20 @@ def storyboard(board: Storyboard) -> str:
         lines += [
             f"scene {number} ({length})",
             f"  narration: {scene.narration.text if scene.narration else '(none)'}",
+        ]
+        if own := own_material(scene):
+            lines.append(f"  shows {own}")
+            continue
+        lines += [
             f"  image: {'the picture that was given' if scene.first_frame else _prompts(scene.image)}",
             f"  video: {_prompts(scene.video)}{', ending on a given picture' if scene.last_frame else ''}",
         ]
     return _safe(lines)
 
 
-def _prompts(prompts: Prompts) -> str:
+def _prompts(prompts: Prompts | None) -> str:
+    if prompts is None:
+        return "(none)"
     without = f" (without: {prompts.negative_prompt})" if prompts.negative_prompt else ""
     return f"{prompts.positive_prompt}{without}"
 

@@ -17,6 +17,14 @@ const LABELS = {
   meets_next: "Meets the next scene",
   "first_frame.sha256": "First picture",
   "last_frame.sha256": "Last picture",
+  "clip.sha256": "Your clip",
+  clip_start: "Second of your clip at which it starts",
+  "picture.sha256": "Your picture",
+  zoom: "Zoom",
+  "title.text": "Title card",
+  "title.subtitle": "Title card's subtitle",
+  "lower_third.title": "Lower third",
+  "lower_third.subtitle": "Lower third's second line",
 };
 
 /**

@@ -2,7 +2,7 @@
 
 import { post } from "../api.js";
 import { secondsToSpeak, spokenWords } from "../text_limits.js";
-import { closed, closedLexicon, fingerprint } from "./document.js";
+import { closed, closedLexicon, fingerprint, ownMaterial } from "./document.js";
 
 const UNKNOWN_SECONDS = 8; // of a scene, until its narration is spoken
 
@@ -18,7 +18,7 @@ function _contents({ style, lexicon, scenes }, stills) {
       ? index
       : 0;
   const drawn = all.map((scene, index) =>
-    stills && !scene.continues && !scene.first_frame
+    stills && !scene.continues && !scene.first_frame && !ownMaterial(scene)
       ? fingerprint([scene.image, place(scene, index, "image"), style])
       : null,
   );
@@ -31,6 +31,10 @@ function _contents({ style, lexicon, scenes }, stills) {
     const next = all[index + 1];
     const ends = [scene.first_frame, scene.last_frame, scene.meets_next && (next?.first_frame ?? drawn[index + 1])];
     const length = scene.seconds ?? scene.narration ?? null;
+    if (ownMaterial(scene)) {
+      const { clip, clip_start, picture, zoom, title } = scene;
+      return { voice, still, clips: fingerprint([clip, clip_start, picture, zoom, title, length]) };
+    }
     const clips = fingerprint([scene.video, place(scene, index, "video"), style, still, length, before, ends]);
     return { voice, still, clips };
   });

@@ -4,6 +4,7 @@ import { html, nothing } from "../component.js";
 import { choiceField, lineField, textField } from "../controls/field.js";
 import { cost, duration } from "../format.js";
 import { LONGEST } from "../text_limits.js";
+import { ownMaterial } from "./document.js";
 
 /** `asked` is {index, part, note, voice, speed, seed, faults}. `parts` are those that the scene has. */
 export function regenerateForm({ asked, parts, voices, ended, dirty, busy, input, send, close }) {
@@ -121,6 +122,8 @@ const PARTS = [
     (scene) => [scene.first_frame && "first", scene.last_frame && "last"].filter(Boolean).join(", "),
   ],
   ["Kept in view", (scene) => scene.focal_point],
+  ["Shows", (scene) => [ownMaterial(scene), scene.title?.text, scene.title?.subtitle].filter(Boolean).join(": ")],
+  ["Lower third", (scene) => [scene.lower_third?.title, scene.lower_third?.subtitle].filter(Boolean).join(": ")],
   ["Seeds", (scene) => [scene.image.seed, scene.video.seed].filter((one) => one !== undefined).join(", ")],
 ];
 

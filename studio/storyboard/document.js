@@ -51,6 +51,7 @@ export function closed({ title, style, lexicon, scenes }) {
 
 export function closedScene(scene) {
   const { narration, image, video, seconds, continues, meets_next, first_frame, last_frame, focal_point } = scene;
+  const { clip, clip_start, picture, zoom, title, lower_third } = scene;
   const said = narration?.text?.trim() ? _filled({ ...narration, speed: _number(narration.speed) }) : undefined;
   return _filled({
     narration: said,
@@ -62,7 +63,21 @@ export function closedScene(scene) {
     first_frame: _frame(first_frame),
     last_frame: _frame(last_frame),
     focal_point,
+    clip,
+    clip_start,
+    picture,
+    zoom,
+    title,
+    lower_third: lower_third?.title?.trim() || lower_third?.subtitle?.trim() ? lower_third : undefined,
   });
+}
+
+/** What a scene shows that no engine renders, in words; null if an engine does. */
+export function ownMaterial({ clip, clip_start, picture, zoom, title }) {
+  if (title) return "A title card";
+  if (picture) return zoom ? `Your picture, zooming ${zoom}` : "Your picture";
+  if (clip) return clip_start ? `Your clip, from second ${clip_start}` : "Your clip";
+  return null;
 }
 
 // A picture that was just chosen, or one that the API has.

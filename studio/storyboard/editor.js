@@ -240,6 +240,7 @@ export class StoryboardEditor {
     const tokens = { most: LONGEST.prompt, rows: 4, tokens: engine?.prompt_tokens, shortened: true };
     const target = this.#target?.id === scene.id ? (this.#target.after ? "drop-after" : "drop-before") : "";
     const marked = marks?.(scene, index) ?? nothing;
+    const own = documents.ownMaterial(scene);
     return html`
       <li class="board-scene ${target} ${this.#dragged === scene.id ? "dragged" : ""}" data-scene=${scene.id}>
         <div class="scene-head">
@@ -261,12 +262,25 @@ export class StoryboardEditor {
         <div class="scene-parts">
           ${media ? html`<div class="scene-media">${media(scene, index)}</div>` : nothing}
           ${text("narration.text", "Narration", { most: LONGEST.narration, rows: 4, optional: true, more: _speech(scene) })}
-          ${text("image.positive_prompt", "Picture", tokens)}
-          ${text("video.positive_prompt", "Motion", tokens)}
+          ${
+            own
+              ? this.#own(scene, own, text)
+              : html`${text("image.positive_prompt", "Picture", tokens)}
+                ${text("video.positive_prompt", "Motion", tokens)}`
+          }
           <div class="scene-length">${this.#length(scene, readonly)}</div>
         </div>
         ${this.#more(scene, index, { text, engine, voices, characters, readonly })}
       </li>`;
+  }
+
+  #own(scene, own, text) {
+    if (!scene.title) {
+      return html`<div class="field" id=${controlId(scene, "shows")} tabindex="-1"><p class="quiet">${own}. No engine is asked for this scene.</p></div>`;
+    }
+    return html`
+      ${text("title.text", "Title card", { most: LONGEST.title, rows: 2 })}
+      ${text("title.subtitle", "Subtitle", { most: LONGEST.title, rows: 2, optional: true })}`;
   }
 
   #buttons(scene, index) {
@@ -351,7 +365,20 @@ export class StoryboardEditor {
         </div>`;
     };
     const next = this.storyboard.scenes[index + 1];
-    const mayMeet = next && !next.continues && (engine?.last_image ?? "none") !== "none";
+    const mayMeet = next && !next.continues && !documents.ownMaterial(next) && (engine?.last_image ?? "none") !== "none";
+    const rendered = () => html`
+      ${picture("first_frame", "First picture", (engine?.image ?? "none") !== "none" && !scene.continues)}
+      ${picture("last_frame", "Last picture", (engine?.last_image ?? "none") !== "none" && !scene.meets_next)}
+      ${line("image.seed", "Picture's seed", { numeric: "numeric" })}
+      ${line("video.seed", "Motion's seed", { numeric: "numeric" })}
+      ${text("image.negative_prompt", "Not in the picture", { most: LONGEST.prompt, rows: 2, optional: true })}
+      ${text("video.negative_prompt", "Not in the motion", { most: LONGEST.prompt, rows: 2, optional: true })}
+      ${index === 0 ? nothing : check("continues", "Starts from the last picture of the scene before")}
+      ${
+        mayMeet || scene.meets_next
+          ? check("meets_next", "Ends on the first picture of the next scene", "Needs stills.")
+          : nothing
+      }`;
     return html`
       <details class="scene-more">
         <summary>More: voice, own pictures, what not to show, seeds</summary>
@@ -367,23 +394,14 @@ export class StoryboardEditor {
           ])}
           ${line("narration.speed", "Speaking speed", { numeric: "decimal", hint: "0.5 to 2; by default 1" })}
           ${line("narration.language", "Language", { placeholder: "en-US" })}
-          ${picture("first_frame", "First picture", (engine?.image ?? "none") !== "none" && !scene.continues)}
-          ${picture("last_frame", "Last picture", (engine?.last_image ?? "none") !== "none" && !scene.meets_next)}
+          ${line("lower_third.title", "Lower third", { hint: "a name over the scene's first seconds" })}
+          ${line("lower_third.subtitle", "Lower third's second line")}
           ${line("focal_point", "Kept in view where another shape crops it", {
             value: scene.focal_point ?? "",
             placeholder: "the film's",
             hint: "left, right, top, bottom, center, a corner such as top-left, or x,y from 0,0 to 1,1",
           })}
-          ${line("image.seed", "Picture's seed", { numeric: "numeric" })}
-          ${line("video.seed", "Motion's seed", { numeric: "numeric" })}
-          ${text("image.negative_prompt", "Not in the picture", { most: LONGEST.prompt, rows: 2, optional: true })}
-          ${text("video.negative_prompt", "Not in the motion", { most: LONGEST.prompt, rows: 2, optional: true })}
-          ${index === 0 ? nothing : check("continues", "Starts from the last picture of the scene before")}
-          ${
-            mayMeet || scene.meets_next
-              ? check("meets_next", "Ends on the first picture of the next scene", "Needs stills.")
-              : nothing
-          }
+          ${documents.ownMaterial(scene) ? nothing : rendered()}
         </div>
       </details>`;
   }
@@ -449,9 +467,17 @@ const SCENE_CONTROLS = new Map([
     "first_frame",
     "last_frame",
     "focal_point",
+    "title.text",
+    "title.subtitle",
+    "lower_third.title",
+    "lower_third.subtitle",
   ].map((path) => [path, path]),
   ["first_frame.file_id", "first_frame"],
   ["last_frame.file_id", "last_frame"],
+  ["clip", "shows"],
+  ["clip_start", "shows"],
+  ["picture", "shows"],
+  ["zoom", "shows"],
 ]);
 
 /** The id of the control of a scene's field, or of the storyboard's. */

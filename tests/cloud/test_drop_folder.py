@@ -23,6 +23,7 @@ from lambdas.intake import drop_folder
 from lambdas.intake.drop_folder import DropFolder
 from tests.cloud.deployment import Context, Deployment, deployed, event, png
 from tests.unit import sounds
+from tests.unit.clips import clip
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +270,28 @@ def test_a_request_s_scenes_can_name_pictures_beside_it(folder: Folder) -> None:
     assert made.brief is not None
     assert [bool(one.first_frame) for one in made.brief.given.scenes] == [True, True]
     assert made.stills is None
+
+
+def test_a_request_can_name_its_own_material_beside_it(folder: Folder) -> None:
+    request = {
+        "storyboard": {"title": "Bees", "scenes": [{"clip": "talk.mp4"}, {"picture": "hive.png"}]},
+        "brand": {"logo": {"picture": "logo.png"}, "intro": {"clip": "talk.mp4"}},
+    }
+    for name in ("hive.png", "logo.png"):
+        folder.put(name, png(6))
+    etag = folder.drop("request.json", json.dumps(request).encode())
+    error = folder.error("request.json")
+    assert error["field"] == "scenes[0].clip"
+    assert "must be the name of an MP4 clip (.mp4)" in error["reason"]
+    folder.put("talk.mp4", clip(16))
+    folder.notify("request.json", etag)
+    made = folder.video().request
+    assert made.brief is not None
+    assert [one.seconds for one in made.brief.given.scenes] == [2, 4]
+    assert made.brand is not None
+    assert made.brand.intro is not None
+    assert made.brand.intro.clip == made.brief.given.scenes[0].clip
+    assert made.brand.logo is not None
 
 
 def test_a_request_can_name_music_beside_it(folder: Folder) -> None:

@@ -358,6 +358,20 @@ def test_a_storyboard_is_read_edited_and_put(aws: Deployment) -> None:
     assert call("GET", f"/v1/videos/{id_}").json["storyboard"]["filmed"] is True
 
 
+def test_an_edit_makes_a_scene_a_title_card(aws: Deployment) -> None:
+    id_ = waiting()
+    given = edited()
+    given["scenes"][1] = {"title": {"text": "Bees at home"}}
+    answer = put(id_, given)
+    assert answer.status == 200, answer.text
+    scene = standing(id_).scenes[1]
+    assert (scene.own, scene.seconds, scene.is_spoken) == ("title", 4, False)
+    assert put(id_, answer.json).json == answer.json, "as it was read"
+    asked = call("POST", f"/v1/videos/{id_}/scenes/1/regenerate", body={"part": "text", "note": "Shorter"})
+    assert (asked.status, asked.error["param"]) == (400, "part")
+    assert "the scene shows its title" in asked.error["message"]
+
+
 def test_an_edit_gives_a_scene_its_own_picture_and_takes_it_away(aws: Deployment) -> None:
     id_ = waiting(model="cogvideox-5b-i2v")
     url = "data:image/png;base64," + b64encode(png(4)).decode()

@@ -138,4 +138,21 @@ def test_two_people_edit_the_same(cloud: Cloud, open_window: OpenWindow, key: st
         return [last.get(name) for name in ("first_frame", "last_frame")] == [given, given]
 
     wait_until(stored, "the scene's pictures are not stored")
+
+    # A title card's words are edited like others, and its scene stays one.
+    document = client.storyboard(video)[0].to_dict()
+    client.put_storyboard(
+        video, {**document, "scenes": [{"title": {"text": "Birds"}}, *document["scenes"][1:]]}
+    )
+    other.page.reload()
+    card = other.page.get_by_label("Title card")
+    expect(card).to_have_value("Birds", timeout=MINUTES_MS)
+    card.fill("Our birds")
+    other.page.get_by_role("button", name="Save", exact=True).click()
+    wait_until(
+        lambda: (
+            client.storyboard(video)[0].to_dict()["scenes"][0].get("title", {}).get("text") == "Our birds"
+        ),
+        "the title card is not stored",
+    )
     client.cancel(video)

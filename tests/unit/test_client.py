@@ -15,7 +15,7 @@ import pytest
 import typer
 
 import reelworks
-from reelworks.cli.options import read_storyboard
+from reelworks.cli.options import read_brand, read_storyboard
 from reelworks.client import (
     AnswerNotUnderstood,
     ApiError,
@@ -225,6 +225,20 @@ def test_the_pictures_of_scenes_are_uploaded_each_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"fox\.png must have at most") as raised:
         played(calls().estimate(storyboard=board), [])
     assert raised.value.param == "storyboard"
+
+
+def test_the_files_of_a_brand_are_uploaded(tmp_path: Path) -> None:
+    for name in ("logo.png", "intro.mp4"):
+        (tmp_path / name).write_bytes(b"file")
+    file = tmp_path / "brand.json"
+    file.write_text('{"logo": {"picture": "logo.png"}, "intro": {"clip": "intro.mp4"}}')
+    brand = read_brand(file)
+    assert brand["intro"] == {"clip": tmp_path / "intro.mp4"}
+    opened = answer(200, {"id": "file_1", "url": "http://s3/in", "fields": {}})
+    sent = [opened, answer(204, {}), answer(200, {"id": "file_1"})]
+    _, steps = played(calls().submit("A kite", brand=brand), [*sent, *sent, answer(200, VIDEO)])
+    named = {"logo": {"picture": {"file_id": "file_1"}}, "intro": {"clip": {"file_id": "file_1"}}}
+    assert json.loads(steps[-1].content) == {"prompt": "A kite", "brand": named}
 
 
 def test_a_storyboard_s_file_names_pictures_from_its_folder(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.video_request import CaptionLook, CaptionPosition, CaptionStyle
-from lambdas.media.burned_captions import Shown, burn
+from lambdas.media.burned_captions import burn
 from lambdas.media.caption_design import Design
 from lambdas.media.captions import Cue
 from lambdas.media.encode import encode
@@ -28,7 +29,7 @@ class Burnt:
     """Return a film of clips with burned-in captions, and what was encoded for it."""
 
     def __init__(self, pieces: Sequence[bytes | Piece], cues: Sequence[Cue]) -> None:
-        self.encoded: list[tuple[Piece, Sequence[Shown]]] = []
+        self.encoded: list[tuple[Piece, Sequence[Any]]] = []
         laid = [
             one if isinstance(one, Piece) else Piece(BytesSource(one), index)
             for index, one in enumerate(pieces)
@@ -37,7 +38,7 @@ class Burnt:
         layout = lay_out(self.pieces, sound=None, captions=[], chapters=[], metadata={}, fragmented=False)
         self.frames = decoded(b"".join(layout.stream()))
 
-    def _keep(self, part: Piece, shown: Sequence[Shown], make: Callable[[], bytes]) -> Source:
+    def _keep(self, part: Piece, shown: Sequence[Any], make: Callable[[], bytes]) -> Source:
         self.encoded.append((part, shown))
         return BytesSource(make())
 

@@ -80,7 +80,7 @@ WRONG = [
         {"length": 4},
         "scenes[2].length",
         "is not a field; allowed: narration, image, video, seconds, continues, meets_next, first_frame, "
-        "last_frame, focal_point.",
+        "last_frame, focal_point, clip, clip_start, picture, zoom, title, lower_third.",
     ),
 ]
 

@@ -30,7 +30,7 @@ from lambdas.domain.narration import Sentence
 from lambdas.domain.planning import Shot
 from lambdas.domain.quality import ClipMeasures, QualityReport, Status
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import LEAD
+from lambdas.domain.storyboard import LEAD, LowerThird
 from lambdas.domain.video import Video
 from lambdas.domain.video_request import Gate, Music
 from lambdas.media import continuity
@@ -38,7 +38,7 @@ from lambdas.media.probe import probe
 from lambdas.production.task_token import CalledBackTask
 from lambdas.settings import TASK_VARIABLE
 from lambdas.tasks import assemble, record_failure
-from tests.cloud.deployment import Context
+from tests.cloud.deployment import Context, png
 from tests.cloud.pipeline.bench import TENANT, Bench, film_clip, spoken_sound
 from tests.cloud.pipeline.watched_s3 import WatchedS3
 from tests.cloud.servers import serving
@@ -551,6 +551,26 @@ def test_captions_are_burned_in_until_they_can_be_read(bench: Bench, transition:
     run(bench, burnt)  # no part of which is re-encoded
     assert bench.deployment.keys("output", joints) == made
     assert bench.outputs.get(film(bench, burnt)) == contents[1]
+
+
+def test_a_logo_and_a_lower_third_are_laid_over_the_clips(bench: Bench) -> None:
+    logo = {"sha256": "3" * 64, "media_type": "image/png"}
+    bench.inputs.put(keys.upload(TENANT, "3" * 64, "png"), png(), "image/png")
+    third = LowerThird(title="Ada", subtitle="Pilot")
+    shots = [a_shot(), a_shot("A daisy.", frames=16, lower_third=third)]
+    plain = filmed(bench, [a_shot(), a_shot("A daisy.", frames=16)], seed=7)
+    branded = filmed(bench, shots, seed=7, brand={"logo": {"picture": logo, "size": 0.2}})
+    hashes = [[clip.key_hash for clip in bench.plan(video).clips] for video in (plain, branded)]
+    assert hashes[0] == hashes[1], "no clip is rendered again"
+    for video in (plain, branded):
+        run(bench, video)
+    before, after = (decoded(bench.outputs.get(film(bench, video))) for video in (plain, branded))
+    moved = [np.abs(one.astype(int) - two) for one, two in zip(before, after, strict=True)]
+    assert len(moved) == 40
+    assert min(one[4:14, 6:20].mean() for one in moved) > 20, "the logo is on every frame"
+    assert max(one[4:14, 70:].mean() for one in moved) < 8, "and nowhere else"
+    plate = [one[50:58, 6:16].mean() for one in moved]
+    assert max(plate[:24]) < 8 < 20 < min(plate[31:34]), "the lower third is on its scene"
 
 
 def test_captions_may_be_a_track_and_burned_in(bench: Bench) -> None:

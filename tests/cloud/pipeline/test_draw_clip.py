@@ -4,14 +4,17 @@ import pytest
 
 from lambdas.domain import keys
 from lambdas.domain.stages import Stage
+from lambdas.domain.storyboard import with_own
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
 from lambdas.domain.webhooks import WebhookEvent
-from lambdas.media.probe import probe
-from lambdas.tasks import draw_clip
+from lambdas.media.probe import as_source, probe
+from lambdas.media.sound_input import has_sound
+from lambdas.tasks import draw_clip, plan
 from tests.cloud.deployment import Context, png
-from tests.cloud.pipeline.bench import TENANT, Bench
+from tests.cloud.pipeline.bench import TENANT, Bench, a_brief
 from tests.factories import a_shot
+from tests.unit.media_files import with_sound
 
 SMALL = {"width": 96, "height": 64, "fps": 8, "seconds": 7}  # cut into two clips
 
@@ -67,6 +70,32 @@ def test_each_scene_is_drawn_on_its_own_first_picture(bench: Bench) -> None:
     # The user's image is the first scene's.
     assert second(None, image=image) == plain
     assert second("5" * 64, image=image) == drawn_upon
+
+
+def test_the_user_s_own_material_is_made_in_the_film_s_format(bench: Bench) -> None:
+    bench.inputs.put(keys.upload(TENANT, "1" * 64, "mp4"), with_sound(2), "video/mp4")
+    bench.inputs.put(keys.upload(TENANT, "2" * 64, "png"), png(), "image/png")
+    scenes = [
+        {"title": {"text": "Bees"}, "seconds": 1},
+        {"clip": {"sha256": "1" * 64, "seconds": 2, "sound": True}, "clip_start": 0.5},
+        {"picture": {"sha256": "2" * 64, "media_type": "image/png"}, "zoom": "in", "seconds": 1},
+    ]
+    brief = a_brief(*with_own({"scenes": scenes})["scenes"])
+    video = bench.prepare(bench.video("animatic", request={"brief": brief, **SMALL, "clip_sound": "keep"}))
+    summary = bench.answer(plan.handler, video)
+    assert [one["renderer"] for scene in summary["scenes"] for one in scene["clips"]] == ["function"] * 3
+    for clip, (frames, sound) in enumerate([(8, False), (12, True), (8, False)]):
+        assert run(bench, video, clip) == {"clip": clip, "reused": False}
+        made = artifact(bench, video, clip)
+        drawn = probe(made)
+        assert (drawn.width, drawn.height, drawn.fps, drawn.frames) == (96, 64, 8, frames)
+        assert has_sound(as_source(made)) is sound
+    assert bench.now(video).stills == []
+    assert [scene.title for scene in bench.plan(video).scenes] == [
+        "Bees",
+        "The user's own clip.",
+        "The user's own picture.",
+    ]
 
 
 def test_an_existing_clip_is_reused(bench: Bench) -> None:

@@ -218,7 +218,7 @@ def test_an_uploaded_file_that_turns_out_unusable_is_named_by_the_advice(bench: 
     made = bench.plan(video)
     with pytest.raises(ClipUnreadable, match="the uploaded video can't be used: its display matrix") as error:
         footage(made, made.clips[0], bench.inputs, bench.outputs)
-    assert "edit or extend that one" in error.value.advice
+    assert "use that one" in error.value.advice
     assert "rendered again" not in error.value.advice
 
 

@@ -6,6 +6,7 @@ from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.text_model import TextModel, ToolAnswer
+from lambdas.domain.brand import parse_brand
 from lambdas.domain.errors import VideoClosed
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import Storyboard
@@ -52,6 +53,18 @@ def due(told: Any, what: str = "narrate") -> list[int]:
 
 def briefed(bench: Bench, brief: dict[str, Any], **request: Any) -> Video:
     return bench.video("animatic", request={"brief": brief, **request})
+
+
+def test_a_brand_s_intro_and_outro_stand_around_what_was_written(bench: Bench) -> None:
+    bench.answers.converse = (200, tool_answer(ANSWER))
+    brand = parse_brand({"intro": {"title": {"text": "Bee Club"}}, "outro": {"title": {"text": "Bye"}}})
+    video = briefed(bench, BRIEF, brand=brand.model_dump(mode="json"))
+    told = run(bench, video)
+    scenes = storyboard(bench, video).scenes
+    assert [scene.title.text if scene.title else None for scene in scenes] == ["Bee Club", None, None, "Bye"]
+    assert due(told) == [1, 2]
+    [question] = bench.answers.questions
+    assert "storyboard of 2 scenes" in question["messages"][0]["content"][0]["text"]
 
 
 def storyboard(bench: Bench, video: Video) -> Storyboard:

@@ -1,0 +1,221 @@
+"""Pictures laid over a film: a logo, and lower thirds that fade in and out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from lambdas.animatic.lettering import drawable, largest
+from lambdas.domain.brand import Corner
+from lambdas.domain.colours import Colours
+from lambdas.domain.film_format import Size
+from lambdas.domain.storyboard import LOWER_THIRD_SECONDS
+from lambdas.media.transitions import Planes
+
+REVISION = "1"
+"""Increment when the same overlay looks otherwise."""
+# As of captions (burned_captions.py): what every screen shows, and what phone apps leave free.
+_MARGIN = 0.05
+_TALL = 1.6  # height by width
+_TALL_HEAD, _TALL_FOOT, _TALL_SIDE = 0.14, 0.25, 0.11
+_CAPTIONS = 0.17  # of the height, for captions below a lower third
+_WIDEST_LOGO = 0.4  # of the width
+# Of a lower third, as shares of the picture's shorter side: the letters, the subtitle's share of them, the
+# plate's padding and the bar. It takes up to this share of the width.
+_TITLE, _SUBTITLE, _PAD, _BAR = 0.06, 0.66, 0.028, 0.009
+_WIDEST, _WIDEST_TALL = 0.6, 0.78
+_PLATE = 0.86  # opacity
+_LEADING = 1.2
+_DELAY, _FADE = Fraction(1, 2), Fraction(3, 10)  # seconds after the scene's start, and of each fade
+_FULL = 256
+
+
+class Drawing:
+    """A picture (RGBA) of a film's size, most of it transparent."""
+
+    def __init__(self, image: Image.Image) -> None:
+        self.image = image
+
+    @cached_property
+    def patches(self) -> Sequence["_Patch"]:
+        """The patches of luma and both chromas, in limited range BT.709."""
+        return _patches(self.image)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A picture over the frames [start, stop) of a film or, in `within`, of a piece's clip. It fades over
+    `fade` frames in after `begins` and out before `ends`. `address`: what determines the picture."""
+
+    start: int
+    stop: int
+    picture: "Drawing"
+    address: Any
+    begins: int = 0
+    ends: int = 0
+    fade: int = 0
+
+    @property
+    def determines(self) -> list[Any]:
+        """Return what determines the pictures that it is laid over."""
+        faded = [self.begins, self.ends, self.fade] if self.fade else None
+        return [REVISION, self.start, self.stop, faded, self.address]
+
+    def within(self, by: int, start: int, stop: int) -> "Overlay":
+        """Return it moved by so many frames, and cut to [start, stop)."""
+        moved = (self.start + by, self.stop + by, self.begins + by, self.ends + by)
+        return replace(
+            self, start=max(start, moved[0]), stop=min(stop, moved[1]), begins=moved[2], ends=moved[3]
+        )
+
+    def laid_over(self, planes: Planes, number: int) -> Planes:
+        """Return a frame's planes (yuv420p) with the picture over them."""
+        seen = 1.0
+        if self.fade:
+            seen = min(1.0, (number - self.begins + 1) / self.fade, (self.ends - number) / self.fade)
+        height, width = planes.shape[0] * 2 // 3, planes.shape[1]
+        result = planes.copy()
+        for plane, patch in zip(_split(result, width, height), self.picture.patches, strict=True):
+            weight = np.rint(patch.weight * seen).astype(np.uint16)
+            area = plane[patch.rows, patch.columns]
+            area[:] = (area * (_FULL - weight) + patch.colour * weight + _FULL // 2) // _FULL
+        return result
+
+
+def logo_overlay(
+    picture: Image.Image, address: Any, film: Size, corner: Corner, size: float, frames: int
+) -> Overlay:
+    """Return a logo (RGBA) in a corner of all frames, `size` of the shorter side high."""
+    width, height = film
+    scale = min(size * min(film) / picture.height, _WIDEST_LOGO * width / picture.width)
+    wide, high = (max(2, round(side * scale)) for side in picture.size)
+    logo = picture.convert("RGBa").resize((wide, high), Image.Resampling.LANCZOS).convert("RGBA")
+    side, head, foot = _margins(film)
+    top, left = corner.value.split("-")
+    x = round(width * side) if left == "left" else width - round(width * side) - wide
+    y = round(height * head) if top == "top" else height - round(height * foot) - high
+    canvas = Image.new("RGBA", film)
+    canvas.paste(logo, (x, y))
+    return Overlay(0, frames, Drawing(canvas), address)
+
+
+def third_overlay(
+    title: str,
+    subtitle: str,
+    colours: Colours,
+    film: Size,
+    scene: tuple[int, int],
+    fps: int,
+    *,
+    captioned: bool,
+) -> Overlay | None:
+    """Return a lower third over the first seconds of a scene, which is shown in the frames `scene`; None if
+    they are too few. `captioned`: there are captions below it."""
+    first, last = scene
+    delay, fade = round(_DELAY * fps), max(1, round(_FADE * fps))
+    if last - first < 4 * delay:
+        delay = 0
+    start = first + delay
+    stop = min(last - delay, start + LOWER_THIRD_SECONDS * fps)
+    if stop <= start:
+        return None
+    image = lower_third(title, subtitle, colours, film, captioned=captioned)
+    address = [title, subtitle, colours.model_dump(), captioned]
+    fade = min(fade, (stop - start) // 2)
+    return Overlay(start, stop, Drawing(image), address, start, stop, fade)
+
+
+def lower_third(
+    title: str, subtitle: str, colours: Colours, film: Size, *, captioned: bool = False
+) -> Image.Image:
+    """Return a lower third as a picture (RGBA) of the film's size."""
+    width, height = film
+    unit, tall = min(film), height >= _TALL * width
+    side, _, foot = _margins(film)
+    room = round(width * (_WIDEST_TALL if tall else _WIDEST))
+    pad, bar = max(2, round(unit * _PAD)), max(2, round(unit * _BAR))
+    inner = room - 2 * pad - bar
+    letters = round(unit * _TITLE)
+    lines, font = largest(drawable(title), inner, round(2.5 * letters), unit, most=letters)
+    below, small = largest(
+        drawable(subtitle), inner, round(2.5 * letters), unit, most=round(font.size * _SUBTITLE)
+    )
+    leading, small_leading = round(font.size * _LEADING), round(small.size * _LEADING)
+    gap = round(small.size * 0.25) if below else 0
+    wide = max([*(font.getlength(line) for line in lines), *(small.getlength(line) for line in below), pad])
+    high = len(lines) * leading + gap + len(below) * small_leading + 2 * pad
+    left = round(width * side)
+    bottom = height - round(height * (foot + (_CAPTIONS if captioned else 0)))
+    top = bottom - high
+    picture = Image.new("RGBA", film)
+    draw = ImageDraw.Draw(picture)
+    red, green, blue = (int(colours.background[at : at + 2], 16) for at in (1, 3, 5))
+    right = left + bar + round(wide) + 2 * pad
+    draw.rectangle((left, top, right - 1, bottom - 1), fill=(red, green, blue, round(255 * _PLATE)))
+    draw.rectangle((left, top, left + bar - 1, bottom - 1), fill=colours.accent)
+    y = top + pad
+    for line in lines:
+        draw.text((left + bar + pad, y), line, fill=colours.text, font=font)
+        y += leading
+    y += gap
+    for line in below:
+        draw.text((left + bar + pad, y), line, fill=colours.text, font=small)
+        y += small_leading
+    return picture
+
+
+def _margins(film: Size) -> tuple[float, float, float]:
+    """Return the shares to leave free at each side (of the width), at the top and at the foot."""
+    if film[1] >= _TALL * film[0]:
+        return _TALL_SIDE, _TALL_HEAD, _TALL_FOOT
+    return _MARGIN, _MARGIN, _MARGIN
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """The part of a plane that a picture covers: its colour, and its weight in 256ths."""
+
+    rows: slice
+    columns: slice
+    colour: NDArray[np.uint16]
+    weight: NDArray[np.float64]
+
+
+def _patches(image: Image.Image) -> Sequence[_Patch]:
+    box = image.getchannel("A").getbbox() or (0, 0, 2, 2)
+    left, top = box[0] // 2 * 2, box[1] // 2 * 2
+    right, bottom = -(-box[2] // 2) * 2, -(-box[3] // 2) * 2
+    pixels = np.asarray(image.crop((left, top, right, bottom)), np.float64) / 255
+    alpha = pixels[..., 3]
+    red, green, blue = (pixels[..., channel] for channel in range(3))
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    chromas = (128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748)
+    halved = _halved(alpha)
+    found = [_patch(16 + 219 * luma, alpha, top, left)]
+    for chroma in chromas:
+        shown = np.divide(_halved(chroma * alpha), halved, out=np.full_like(halved, 128), where=halved > 0)
+        found.append(_patch(shown, halved, top // 2, left // 2))
+    return found
+
+
+def _patch(colour: NDArray[np.float64], alpha: NDArray[np.float64], top: int, left: int) -> _Patch:
+    height, width = colour.shape
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    return _Patch(rows, columns, np.rint(colour).astype(np.uint16), alpha * _FULL)
+
+
+def _halved(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    height, width = plane.shape
+    halved: NDArray[np.float64] = plane.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    return halved
+
+
+def _split(planes: Planes, width: int, height: int) -> Iterator[Planes]:
+    """Yield views of the three planes of a yuv420p frame."""
+    yield planes[:height]
+    yield from planes[height:].reshape(2, height // 2, width // 2)
