@@ -55,7 +55,7 @@ MEMORY_MB: Mapping[str, int] = {  # cdk/functions.py; a test compares them
     "WriteStoryboard": 512,
     "Narrate": 1024,
     "DrawStill": 1024,
-    "Plan": 512,
+    "Plan": 1024,
     "DrawClip": 3008,
     "RenderClip": 1024,
     "SettleClip": 1024,

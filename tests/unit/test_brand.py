@@ -24,6 +24,7 @@ from lambdas.domain.prices import AWS, Makers
 from lambdas.domain.storyboard import LowerThird, parse_partial, parse_storyboard
 from lambdas.domain.video_request import Origin, OriginKind
 from lambdas.media.burned_captions import burn
+from lambdas.media.caption_design import Design
 from lambdas.media.captions import Cue
 from lambdas.media.images import with_alpha
 from lambdas.media.mp4.merge import Piece
@@ -250,13 +251,13 @@ def test_overlays_and_captions_are_encoded_once() -> None:
     cues = [Cue(Fraction(1), Fraction(2), "It flies!")]
     picture = Drawing(red_dot(96, 64))
     logo = Overlay(0, 48, picture, "logo")
-    assert [piece.clip for piece in burn(pieces, cues, keep, overlays=[logo])] == [0, 1]
+    assert [piece.clip for piece in burn(pieces, cues, keep, Design(), [logo])] == [0, 1]
     assert [(start, stop) for start, stop, _ in encoded] == [(0, 32), (0, 16)]
     assert [len(shown) for _, _, shown in encoded] == [2, 1]
     whole = encoded[1]
     encoded.clear()
-    burn([Piece(BytesSource(clip(24)), 0), pieces[1]], [], keep, overlays=[Overlay(0, 40, picture, "logo")])
+    burn([Piece(BytesSource(clip(24)), 0), pieces[1]], [], keep, Design(), [Overlay(0, 40, picture, "logo")])
     assert encoded[1] == whole, "it is found again in a film whose other scenes changed"
     encoded.clear()
-    burn(pieces, [], keep, overlays=[Overlay(20, 28, picture, "third", 20, 28, 2)])
+    burn(pieces, [], keep, Design(), [Overlay(20, 28, picture, "third", 20, 28, 2)])
     assert [(start, stop) for start, stop, _ in encoded] == [(20, 32)], "up to the next keyframe"

@@ -25,7 +25,7 @@ from lambdas.domain.storyboard import SILENT, Zoom, parse_partial, parse_storybo
 from lambdas.domain.video_request import Origin, OriginKind
 from lambdas.media.cards import card_clip, title_card
 from lambdas.media.conform import FilmFormat, excerpt
-from lambdas.tasks.plan import _summary
+from lambdas.production.clips_to_make import clips_to_make
 from tests.factories import a_request, a_shot, a_video
 
 CLIP = {"sha256": "1" * 64, "seconds": 6.5, "sound": True}
@@ -115,7 +115,9 @@ def test_no_engine_renders_the_user_s_own() -> None:
     title, clip = {"shows": "title"}, {"shows": "clip"}
     plan = planned(title, None, clip, None, transition=TransitionKind.CROSSFADE)
     opening, filmed, footage, last = plan.scenes
-    renderers = {one.index: one.renderer for scene in _summary(plan).scenes for one in scene.clips}
+    renderers = {
+        one.index: one.renderer for scene in clips_to_make(plan, check=False).scenes for one in scene.clips
+    }
     own = {opening.clips[0].index, footage.clips[0].index}
     assert {index for index, renderer in renderers.items() if renderer == "function"} == own
     assert (opening.clips[0].is_own, footage.clips[0].is_own, filmed.clips[0].is_own) == (True, True, False)
