@@ -154,8 +154,8 @@ def test_an_edited_card_is_the_only_scene_made_again() -> None:
     card, filmed = storyboard_shots(
         shots, after, CATALOGUE["cogvideox-nano-i2v"], origin=origin, source=plan, before=before
     )
-    assert filmed is plan.scenes[1]
-    assert card is not plan.scenes[0]
+    assert filmed == plan.scenes[1]
+    assert card != plan.scenes[0]
 
 
 def test_only_what_an_engine_renders_costs_its_price() -> None:
