@@ -17,7 +17,7 @@ from lambdas.domain.shapes import Aspect
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import ClipState, Failure, JoinStep
 from lambdas.domain.video_request import (
-    CaptionLook,
+    CaptionPosition,
     CaptionStyle,
     Gate,
     Lora,
@@ -136,6 +136,20 @@ class MusicOf(TypedDict):
     """Seconds."""
     fade_out: float
     """Seconds."""
+
+
+class CaptionLookOf(TypedDict):
+    """As `caption_position` and the like of the request say. Without a position or outline, as the style
+    has it."""
+
+    position: CaptionPosition | None
+    size: float
+    colour: str
+    outline: str | None
+    outline_width: float
+    font: str | None
+    font_file: bool
+    """Whether the request had a `caption_font_file`."""
 
 
 class StoryboardState(TypedDict):
@@ -283,8 +297,8 @@ class VideoObject(TypedDict):
     burn_captions: bool
     caption_style: CaptionStyle
     """As asked for; `notes` says so where the captions are plain because the voice has no times of words."""
-    caption_look: CaptionLook
-    """How captions are drawn, as `caption_position`, `caption_size` and the like say."""
+    caption_look: CaptionLookOf
+    """How captions are drawn."""
     shapes: list[ShapeOf]
     """The film's further shapes."""
     focal_point: str | None

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from lambdas.api.answers import (
     AssemblyState,
+    CaptionLookOf,
     CharacterDeletion,
     CharacterList,
     CharacterObject,
@@ -71,7 +72,7 @@ from lambdas.domain.video_parts import (
     PartProgress,
     Writer,
 )
-from lambdas.domain.video_request import Music, Origin
+from lambdas.domain.video_request import CaptionLook, Music, Origin
 from lambdas.intake.accept import DryRun
 
 # Lambda returns at most 6 MB, in which this is a quoted string; a video of 1,000 clips takes 0.1 MB.
@@ -156,7 +157,7 @@ def video_object(video: Video, links: FilmLinks = _NO_LINKS, wait: Wait | None =
         "captions": request.captions,
         "burn_captions": request.burn_captions,
         "caption_style": request.caption_style,
-        "caption_look": _dumped(request.caption_look),
+        "caption_look": _caption_look(request.caption_look),
         "shapes": [_shape(shape, (request.width, request.height), links) for shape in video.shapes],
         "focal_point": request.focal_point,
         "shaping": video.shaping,
@@ -340,6 +341,18 @@ def _shape(shape: Shape, film: tuple[int, int], links: FilmLinks) -> ShapeOf:
         "variant": variant,
         "url": links.others.get(variant),
         "thumbnail_url": links.others.get(f"{variant}_thumbnail"),
+    }
+
+
+def _caption_look(look: CaptionLook) -> CaptionLookOf:
+    return {
+        "position": look.position,
+        "size": look.size,
+        "colour": look.colour,
+        "outline": look.outline,
+        "outline_width": look.outline_width,
+        "font": look.font,
+        "font_file": look.font_file is not None,
     }
 
 

@@ -150,7 +150,8 @@ def storyboard_shots(
             and [said.sound for said in old.narration] == [said.sound for said in shot.narration]
         )
         if old is not None and same:
-            result.append(old.model_copy(update={"focal_point": shot.focal_point}))
+            over = {"focal_point": shot.focal_point, "lower_third": shot.lower_third}
+            result.append(old.model_copy(update=over))
             continue
         known = old is not None and len(storyboard.scenes) == len(before.scenes)
         if old is not None and known:
@@ -160,8 +161,9 @@ def storyboard_shots(
 
 
 def _made_of(scene: StoryboardScene) -> StoryboardScene:
-    """Return what a scene's clips are made of: not where a further shape crops them."""
-    return scene.model_copy(update={"focal_point": None})
+    """Return what a scene's clips are made of: not where a further shape crops them, nor what lies over
+    them."""
+    return scene.model_copy(update={"focal_point": None, "lower_third": None})
 
 
 def _gives(storyboard: Storyboard, index: int) -> bool:

@@ -121,16 +121,18 @@ class Caller(Document):
     keys; `operate`: see what runs, waits and failed, of all tenants."""
 
 
-class CaptionLook(Document):
-    """How captions are drawn, besides their style. Without a position or outline, as the style has it."""
+class CaptionLookOf(Document):
+    """As `caption_position` and the like of the request say. Without a position or outline, as the style
+    has it."""
 
     position: CaptionPosition | None = None
-    size: float | None = None
-    colour: str | None = None
+    size: float = ALWAYS
+    colour: str = ALWAYS
     outline: str | None = None
-    outline_width: float | None = None
+    outline_width: float = ALWAYS
     font: str | None = None
-    font_file: FontFile | None = None
+    font_file: bool = ALWAYS
+    """Whether the request had a `caption_font_file`."""
 
 
 class CharacterDeletion(Document):
@@ -415,13 +417,6 @@ class Film(Document):
     """A link to it, valid for an hour."""
     thumbnail_url: str = ALWAYS
     """A link to its poster, as long."""
-
-
-class FontFile(Document):
-    """The user's font, stored in the input bucket under `key`."""
-
-    key: str = ALWAYS
-    sha256: str = ALWAYS
 
 
 class Frame(Document):
@@ -1051,8 +1046,8 @@ class Video(Document):
     caption_style: CaptionStyle = ALWAYS
     """As asked for; `notes` says so where the captions are plain because the voice has no times of
     words."""
-    caption_look: CaptionLook = ALWAYS
-    """How captions are drawn, as `caption_position`, `caption_size` and the like say."""
+    caption_look: CaptionLookOf = ALWAYS
+    """How captions are drawn."""
     shapes: list[ShapeOf] = []
     """The film's further shapes."""
     focal_point: str | None = None
