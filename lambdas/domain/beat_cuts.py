@@ -23,7 +23,7 @@ def on_beats(
     A scene has a place to be cut if its narration fits and it needs no more clips than before; what an engine
     renders beyond it, the film skips. Each scene keeps about its own length, so that a change of one scene
     moves the others by whole beats. A cut with a transition is in its middle. Scenes whose pictures exist
-    already, and those that the next one continues, keep their length.
+    already, a clip of the user's own, and those that the next one continues, keep their length.
     """
     overlap = overlap_of(request)
     frames = [round(beat * request.fps) - overlap // 2 for beat in beats]
@@ -84,7 +84,7 @@ def _nearest(
     near = sorted(
         (cut - start for cut in cuts[max(0, at - _NEAR) : at + _NEAR]), key=lambda cut: abs(cut - length)
     )
-    if isinstance(shot, Scene) or shot.of or shot.sound_of:
+    if isinstance(shot, Scene) or shot.of or shot.sound_of or (shot.own and shot.own.footage):
         return length if length in near else None
     needs = max(shot.least, least_frames(request))
     for frames in near:

@@ -9,8 +9,8 @@ import pytest
 
 from lambdas.domain.beat_cuts import beats_note, on_beats
 from lambdas.domain.engines import CATALOGUE
-from lambdas.domain.film_plan import FilmPlan, Scene
-from lambdas.domain.planning import Shot, make_plan
+from lambdas.domain.film_plan import FilmPlan, Footage, Scene
+from lambdas.domain.planning import Own, Shot, make_plan
 from lambdas.domain.video import Video
 from tests.factories import a_request, a_shot, a_video
 
@@ -127,3 +127,10 @@ def test_a_change_of_one_scene_moves_the_others_by_whole_beats() -> None:
         for one, other in zip(plans[0].scenes, plans[1].scenes, strict=True)
     ]
     assert same == [True, False, True, True]
+
+
+def test_a_clip_of_one_s_own_keeps_its_length() -> None:
+    footage = Footage(file="uploads/acme/1.mp4")
+    shots = [a_shot(frames=3 * FPS, own=Own(footage=footage)), a_shot(frames=3 * FPS)]
+    _, cuts, missed = planned(shots, [2.5, 5.0], a_video_of())
+    assert (cuts, missed) == ([3.0], [0])
