@@ -373,7 +373,7 @@ def stored(video: dict[str, Any], tenant: str = "acme") -> VideoRequest:
     return stores.videos(settings()).get(tenant, video["id"]).request
 
 
-def test_a_film_of_scenes_is_recorded_and_answered(queue: Deployment) -> None:
+def test_a_film_of_scenes_is_recorded_and_answered(polly: None, queue: Deployment) -> None:
     video = create(**KITES, tone="calm", scenes=3, captions=True, voice="Amy", speech_speed=1.2, top_p=0.9)
     assert (video["prompt"], video["seconds"], video["captions"]) == ("Kites", "24", True)
     assert (video["storyboard"], video["narrations"], video["stills"]) == (None, [], [])

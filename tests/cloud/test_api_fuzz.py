@@ -65,7 +65,7 @@ def origin() -> Iterator[str]:
         yield url
 
 
-def test_every_answer_is_documented(aws: Deployment, origin: str) -> None:
+def test_every_answer_is_documented(polly: None, aws: Deployment, origin: str) -> None:
     key = "rk-" + "f" * 40
     aws.api_keys.register(key, "fuzz", "fuzz")
     fuzzed = fuzz(origin, key, examples=7, phases="examples,fuzzing,stateful", without=OF_OTHERS)
