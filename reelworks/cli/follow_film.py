@@ -141,7 +141,8 @@ def _download(
 
 def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool) -> None:
     path = _path(video.id, output)
-    variants = [name for name in _BESIDE if (video.assembly.stems if name == "stems" else video.captions)]
+    made = {"captions": video.captions, "stems": bool(video.assembly and video.assembly.stems)}
+    variants = [name for name in _BESIDE if made[name.partition("_")[0]]]
     variants += [shape.variant for shape in video.shapes if shape.url]
     saved = _download(client, video.id, path, variants)
     size, to_stdout = saved.size, _is_stdout(path)
@@ -153,8 +154,8 @@ def _deliver(client: Client, video: Video, output: Path | None, *, as_json: bool
     for line in progress.film_lines(video):
         report.print(escape(visible(line)), soft_wrap=True)
     saved.report(report)
-    for what, made in (("captions", video.captions), ("stems", video.assembly.stems)):
-        if made and not saved.beside:
+    for what, is_made in made.items():
+        if is_made and not saved.beside:
             report.print(f"{what}: not saved, because the film went to no file", soft_wrap=True)
     weight = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     length = f"{_duration(path)} s, " if path.is_file() else ""
