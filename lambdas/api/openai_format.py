@@ -535,7 +535,7 @@ def _made(part: PartProgress | ClipProgress | AssemblyProgress) -> Any:
     begun, ended = part.started_ms, part.finished_ms
     took = None if begun is None or ended is None else (ended - begun) / 1000
     return {
-        **part.model_dump(mode="json", exclude={"artifact", "warnings", "content", "storyboard"}),
+        **part.model_dump(mode="json", exclude={"artifact", "warnings", "content", "storyboard", "shapes"}),
         "took": took,
     }
 
