@@ -34,17 +34,22 @@ SETTINGS = $(if $(REELWORKS_PREFIX),--context reelworks='{"prefix": "$(REELWORKS
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-# Everything `reel` needs: the CLI, the PC's cloud, the template it deploys. No torch.
+# $(1): the extras of the package, beside what `reel` needs: the CLI, the PC's cloud, the template it deploys.
+define SET_UP
+$(PYTHON) -c 'import sys; sys.exit("Reelworks needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(PIP) --editable '.$(1)'
+$(BIN)/python -m reelworks.cloud.lifecycle.cloud_assembly
+touch $(VENV)/.run
+endef
+
+# What `reel` needs, without torch.
 $(VENV)/.run: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("Reelworks needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) --editable .
-	$(BIN)/python -m reelworks.cloud.lifecycle.cloud_assembly
-	touch $@
+	$(SET_UP)
 
 # What tests and checks also need: torch for the diffusion server, the linters, other people's clients.
-$(VENV)/.dev: $(VENV)/.run tests/films/litellm.txt tests/films/google_genai.txt
-	$(PIP) --editable '.[dev]'
+$(VENV)/.dev: pyproject.toml constraints.txt tests/films/litellm.txt tests/films/google_genai.txt
+	$(call SET_UP,[dev])
 	$(INSTALL) --upgrade --target $(OLD_OPENAI) openai==2.2.0
 	$(INSTALL) --upgrade --no-deps --target $(LITELLM) --requirement tests/films/litellm.txt
 	$(INSTALL) --upgrade --no-deps --target $(GOOGLE_GENAI) --requirement tests/films/google_genai.txt
