@@ -251,13 +251,20 @@ def films(cloud: Cloud) -> None:
         accepted(api.http.delete(f"/videos/{made}"))
 
 
+def _music() -> dict[str, Any]:
+    """Music of the user's own, whose beats are looked for."""
+    url = f"data:audio/wav;base64,{b64encode(_SOUND).decode()}"
+    return {"music": {"audio_url": url}, "cut_on_beats": True}
+
+
+def _font() -> dict[str, Any]:
+    url = f"data:font/otf;base64,{b64encode(FONT.read_bytes()).decode()}"
+    return {"burn_captions": True, "caption_font_file": {"font_url": url}}
+
+
 def music_and_films_of_films(cloud: Cloud) -> None:
     with cloud.api("musicians") as api:
-        music = {"audio_url": f"data:audio/wav;base64,{b64encode(_SOUND).decode()}"}
-        font = {"font_url": f"data:font/otf;base64,{b64encode(FONT.read_bytes()).decode()}"}
-        heard = {"music": music, "cut_on_beats": True, "stems": True}
-        captioned = {"burn_captions": True, "caption_font_file": font}
-        film = api.create(topic="A bee", scenes=2, **heard, **captioned, review=["previews"])
+        film = api.create(topic="A bee", scenes=2, **_music(), stems=True, **_font(), review=["previews"])
         api.until_gate(film)
         again = {"part": "text", "note": "Let it rain."}
         accepted(api.http.post(f"/videos/{film}/scenes/0/regenerate", json=again))
@@ -697,6 +704,12 @@ def missing_objects(cloud: Cloud) -> None:
         cloud.inputs.delete_all("uploads/missing/")
         api.approve(drawn)
         assert api.until(drawn, "failed")["failure"]["code"] == "ArtifactMissing"
+        for uploaded in (_font(), _music()):  # Narrate needs the one, Plan the other
+            lacking = api.create(topic="A bee", scenes=1, **uploaded, review=["storyboard"])
+            api.until_gate(lacking)
+            cloud.inputs.delete_all("uploads/missing/")
+            api.approve(lacking)
+            assert api.until(lacking, "failed")["failure"]["code"] == "ArtifactMissing"
         video_id = api.create(topic="A bee", scenes=1, review=["storyboard"])
         api.until_gate(video_id)
         cloud.objects.delete_all(keys.video_folder("missing", video_id))
