@@ -208,7 +208,6 @@ def test_each_part_s_time_and_the_total_cost() -> None:
         "started_ms": 0,
         "finished_ms": 250,
         "took": 0.25,
-        "shapes": [],
     }
     unknown = a_video(writer=Writer(by="a model of mine"), enhancement=Enhancement(prompt="A bee", cost=0.1))
     assert video_object(unknown)["cost"] is None
