@@ -1,7 +1,10 @@
 """How clips are joined: the terms that requests, the storyboard and the media library share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from lambdas.domain.film_format import Framing
 
 
 class TransitionKind(StrEnum):
@@ -33,6 +36,10 @@ class Fit(StrEnum):
     COVER = "cover"  # fill the frame and crop the rest
     BLUR = "blur"  # show all of it; a blurred copy that fills the frame is behind it
     STRETCH = "stretch"  # show all of it, distorted
+
+
+# How a clip is framed, in the terms of a request.
+FITS: Mapping[Framing, Fit] = {Framing.COVER: Fit.COVER, Framing.CONTAIN: Fit.FIT, Framing.BLUR: Fit.BLUR}
 
 
 @dataclass(frozen=True)

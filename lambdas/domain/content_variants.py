@@ -26,6 +26,11 @@ class Variant:
     shape: Aspect | None = None
 
 
+def _captions(field: str, extension: str, media_type: str) -> Variant:
+    delivered = partial(keys.delivered_captions, extension=extension)
+    return Variant(field, extension, media_type, delivered, partial(keys.captions, extension=extension))
+
+
 def _film(aspect: Aspect) -> Variant:
     delivered = partial(keys.delivered_film, shape=aspect.variant)
     return Variant(None, "mp4", "video/mp4", delivered, keys.film, aspect)
@@ -40,27 +45,9 @@ VARIANTS = {
     "video": Variant("film", "mp4", "video/mp4", keys.delivered_film, keys.film),
     "thumbnail": Variant("thumbnail", "webp", "image/webp", keys.delivered_thumbnail, keys.poster),
     "spritesheet": Variant("spritesheet", "jpg", "image/jpeg", keys.delivered_spritesheet, keys.spritesheet),
-    "captions": Variant(
-        "captions",
-        "vtt",
-        "text/vtt",
-        partial(keys.delivered_captions, extension="vtt"),
-        partial(keys.captions, extension="vtt"),
-    ),
-    "captions_srt": Variant(
-        "captions_srt",
-        "srt",
-        "application/x-subrip",
-        partial(keys.delivered_captions, extension="srt"),
-        partial(keys.captions, extension="srt"),
-    ),
-    "captions_ass": Variant(
-        "captions_ass",
-        "ass",
-        "text/x-ssa",
-        partial(keys.delivered_captions, extension="ass"),
-        partial(keys.captions, extension="ass"),
-    ),
+    "captions": _captions("captions", "vtt", "text/vtt"),
+    "captions_srt": _captions("captions_srt", "srt", "application/x-subrip"),
+    "captions_ass": _captions("captions_ass", "ass", "text/x-ssa"),
     "quality": Variant("quality", "json", "application/json", keys.delivered_quality, keys.quality),
     "stems": Variant("stems", "zip", "application/zip", keys.delivered_stems, keys.stems),
     "storyboard": Variant("delivered_storyboard", "json", "application/json", keys.delivered_storyboard),

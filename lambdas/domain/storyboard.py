@@ -6,7 +6,7 @@ is made.
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, StringConstraints, ValidationError
 from pydantic.json_schema import JsonSchemaValue
@@ -128,11 +128,32 @@ CARD_SECONDS = 4  # of a title card, or of a picture, without narration
 LONGEST_CARD = 120  # seconds; one function draws it
 
 
-class Frame(Document):
+class _File(Document):
+    """A file that the user gave to a scene. Where it is sent, it may be a `file_id` or a data URL instead."""
+
+    url: ClassVar[str]  # the field of the data URL
+
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        schema["properties"] |= {
+            "file_id": {"type": "string", "description": "The id of an upload; only sent."},
+            cls.url: {"type": "string", "description": "A data URL; only sent.", "pattern": "^data:"},
+        }
+        del schema["required"]
+        return schema
+
+
+class Frame(_File):
     """A picture that the user gave to a scene. Where it is sent, it may be a `file_id` or an `image_url`
     instead, which lambdas/intake/scene_frames.py replaces."""
 
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+    url = "image_url"
+
     media_type: Annotated[
         Literal["image/png", "image/jpeg", "image/webp"], Field(description=f"one of {', '.join(EXTENSIONS)}")
     ]
@@ -141,42 +162,19 @@ class Frame(Document):
         """Return its key in the input bucket."""
         return keys.upload(tenant, self.sha256, EXTENSIONS[self.media_type])
 
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        schema["properties"] |= {
-            "file_id": {"type": "string", "description": "The id of an upload; only sent."},
-            "image_url": {"type": "string", "description": "A data URL; only sent.", "pattern": "^data:"},
-        }
-        del schema["required"]
-        return schema
 
-
-class OwnClip(Document):
+class OwnClip(_File):
     """A clip of the user's own that a scene shows. `seconds`: its length; `sound`: it has some. Where it is
     sent, it may be a `file_id` or a `video_url` instead."""
 
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+    url = "video_url"
+
     seconds: _Seconds
     sound: _Flag
 
     def key(self, tenant: str) -> str:
         """Return its key in the input bucket."""
         return keys.upload(tenant, self.sha256, "mp4")
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        schema["properties"] |= {
-            "file_id": {"type": "string", "description": "The id of an upload; only sent."},
-            "video_url": {"type": "string", "description": "A data URL; only sent.", "pattern": "^data:"},
-        }
-        del schema["required"]
-        return schema
 
 
 _Start = Annotated[

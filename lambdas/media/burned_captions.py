@@ -25,7 +25,7 @@ from lambdas.media.caption_design import (
 from lambdas.media.captions import Cue, Turn
 from lambdas.media.mp4.clip import Clip, blame, read_clip
 from lambdas.media.mp4.merge import Piece
-from lambdas.media.overlays import Overlay
+from lambdas.media.overlays import Overlay, in_planes
 from lambdas.media.segments import decode, encode_segment, ends, starts
 from lambdas.media.source import Source
 from lambdas.media.transitions import Planes, mixed
@@ -217,8 +217,7 @@ def _caption(text: str, lit: tuple[int, int] | None, design: Design, width: int,
 def _in_planes(colour: str) -> tuple[float, float, float]:
     """Return a colour (#RRGGBB) as luma and both chromas, in limited range BT.709."""
     red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    return 16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748
+    return in_planes(red, green, blue)
 
 
 def _halved(mask: _Mask) -> _Mask:

@@ -88,5 +88,9 @@ def room(width: int, height: int) -> float:
 
 def margins(width: int, height: int) -> tuple[float, float, float]:
     """Return what to leave free: fractions of the height above and below, and of the width at each side."""
-    tall = height >= _TALL * width
-    return (_TALL_HEAD, _TALL_FOOT, _TALL_SIDE) if tall else (_MARGIN, _MARGIN, _MARGIN)
+    return (_TALL_HEAD, _TALL_FOOT, _TALL_SIDE) if is_tall(width, height) else (_MARGIN, _MARGIN, _MARGIN)
+
+
+def is_tall(width: int, height: int) -> bool:
+    """Return whether phone apps lay their buttons over a picture of that size."""
+    return height >= _TALL * width

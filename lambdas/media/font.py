@@ -2,6 +2,7 @@
 typesetting."""
 
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import ImageFont
 # Covers Latin, Greek and Cyrillic. Pillow's built-in font covers little more than ASCII.
 FONT = Path(__file__).parent / "fonts" / "Inter-SemiBold.otf"
 SMALLEST = 7  # pixels; smaller letters are unreadable
-_NAMED = 5  # characters listed in a message
+_NAMED = 5  # letters listed in a message
 
 
 @lru_cache(maxsize=64)
@@ -32,9 +33,15 @@ def not_drawn(text: str) -> str | None:
     missing = [char for char in dict.fromkeys(found) if not has_shape(char)]
     if not missing:
         return None
-    named = ", ".join(f"{char} (U+{ord(char):04X})" for char in missing[:_NAMED])
-    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    return f"the font covers Latin, Greek and Cyrillic, but lacks {named}{more}"
+    return f"the font covers Latin, Greek and Cyrillic, but lacks {listed(missing)}"
+
+
+def listed(letters: Sequence[str]) -> str:
+    """Return letters with their numbers, for a message."""
+    named = ", ".join(
+        f"{letter} ({' '.join(f'U+{ord(char):04X}' for char in letter)})" for letter in letters[:_NAMED]
+    )
+    return named + (f" and {len(letters) - _NAMED} more" if len(letters) > _NAMED else "")
 
 
 def _shape(letter: str) -> tuple[tuple[int, int], bytes]:

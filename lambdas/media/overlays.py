@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,11 @@ from lambdas.domain.brand import Corner
 from lambdas.domain.colours import Colours
 from lambdas.domain.film_format import Size
 from lambdas.domain.storyboard import LOWER_THIRD_SECONDS
+from lambdas.media.caption_design import is_tall, margins
 from lambdas.media.transitions import Planes
 
 REVISION = "1"
 """Increment when the same overlay looks otherwise."""
-# As of captions (burned_captions.py): what every screen shows, and what phone apps leave free.
-_MARGIN = 0.05
-_TALL = 1.6  # height by width
-_TALL_HEAD, _TALL_FOOT, _TALL_SIDE = 0.14, 0.25, 0.11
 _CAPTIONS = 0.17  # of the height, for captions below a lower third
 _WIDEST_LOGO = 0.4  # of the width
 # Of a lower third, as shares of the picture's shorter side: the letters, the subtitle's share of them, the
@@ -31,6 +28,7 @@ _TITLE, _SUBTITLE, _PAD, _BAR = 0.06, 0.66, 0.028, 0.009
 _WIDEST, _WIDEST_TALL = 0.6, 0.78
 _PLATE = 0.86  # opacity
 _LEADING = 1.2
+_Level = TypeVar("_Level", float, NDArray[np.float64])
 _DELAY, _FADE = Fraction(1, 2), Fraction(3, 10)  # seconds after the scene's start, and of each fade
 _FULL = 256
 
@@ -95,7 +93,7 @@ def logo_overlay(
     scale = min(size * min(film) / picture.height, _WIDEST_LOGO * width / picture.width)
     wide, high = (max(2, round(side * scale)) for side in picture.size)
     logo = picture.convert("RGBa").resize((wide, high), Image.Resampling.LANCZOS).convert("RGBA")
-    side, head, foot = _margins(film)
+    head, foot, side = margins(*film)
     top, left = corner.value.split("-")
     x = round(width * side) if left == "left" else width - round(width * side) - wide
     y = round(height * head) if top == "top" else height - round(height * foot) - high
@@ -135,9 +133,9 @@ def lower_third(
 ) -> Image.Image:
     """Return a lower third as a picture (RGBA) of the film's size."""
     width, height = film
-    unit, tall = min(film), height >= _TALL * width
-    side, _, foot = _margins(film)
-    room = round(width * (_WIDEST_TALL if tall else _WIDEST))
+    unit = min(film)
+    _, foot, side = margins(*film)
+    room = round(width * (_WIDEST_TALL if is_tall(*film) else _WIDEST))
     pad, bar = max(2, round(unit * _PAD)), max(2, round(unit * _BAR))
     inner = room - 2 * pad - bar
     letters = round(unit * _TITLE)
@@ -169,13 +167,6 @@ def lower_third(
     return picture
 
 
-def _margins(film: Size) -> tuple[float, float, float]:
-    """Return the shares to leave free at each side (of the width), at the top and at the foot."""
-    if film[1] >= _TALL * film[0]:
-        return _TALL_SIDE, _TALL_HEAD, _TALL_FOOT
-    return _MARGIN, _MARGIN, _MARGIN
-
-
 @dataclass(frozen=True)
 class _Patch:
     """The part of a plane that a picture covers: its colour, and its weight in 256ths."""
@@ -192,15 +183,19 @@ def _patches(image: Image.Image) -> Sequence[_Patch]:
     right, bottom = -(-box[2] // 2) * 2, -(-box[3] // 2) * 2
     pixels = np.asarray(image.crop((left, top, right, bottom)), np.float64) / 255
     alpha = pixels[..., 3]
-    red, green, blue = (pixels[..., channel] for channel in range(3))
-    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    chromas = (128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748)
+    luma, *chromas = in_planes(*(pixels[..., channel] for channel in range(3)))
     halved = _halved(alpha)
-    found = [_patch(16 + 219 * luma, alpha, top, left)]
+    found = [_patch(luma, alpha, top, left)]
     for chroma in chromas:
         shown = np.divide(_halved(chroma * alpha), halved, out=np.full_like(halved, 128), where=halved > 0)
         found.append(_patch(shown, halved, top // 2, left // 2))
     return found
+
+
+def in_planes(red: _Level, green: _Level, blue: _Level) -> tuple[_Level, _Level, _Level]:
+    """Return a colour (each part 0 to 1) as luma and both chromas, in limited range BT.709."""
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return 16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748
 
 
 def _patch(colour: NDArray[np.float64], alpha: NDArray[np.float64], top: int, left: int) -> _Patch:

@@ -21,10 +21,10 @@ from bidi import algorithm as bidi
 from numpy.typing import NDArray
 
 from lambdas.domain.video_request import CaptionLook
-from lambdas.media.font import FONT
+from lambdas.media.font import FONT, listed
 from lambdas.media.lines import graphemes
 
-_NAMED, _LISTED = 5, 50  # characters and fonts listed in a message
+_LISTED = 50  # fonts listed in a message
 # Heights of a line, as fractions of the letter size, between which a font's own are used: room for marks that
 # are rarely stacked so high would tear lines apart.
 _ASCENT, _DESCENT = (1.0, 1.16), (0.25, 0.5)
@@ -174,9 +174,7 @@ class Fonts:
         missing = list(dict.fromkeys(alone))
         if not missing:
             return None
-        named = ", ".join(map(_with_number, missing[:_NAMED]))
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        return f"{f'the font {self.own.family}' if self.own else 'every font here'} lacks {named}{more}"
+        return f"{f'the font {self.own.family}' if self.own else 'every font here'} lacks {listed(missing)}"
 
     def face(self, cluster: str, before: Face | None = None) -> Face | None:
         """Return the typeface of a letter; None if there is none. `before`: that of the text's letter before
@@ -335,10 +333,6 @@ def _levels(text: str, *, right_to_left: bool) -> list[int]:
     for index in range(len(text)):  # joiners have none of their own
         levels.append(found.get(index, levels[-1] if levels else base))
     return levels
-
-
-def _with_number(cluster: str) -> str:
-    return f"{cluster} ({' '.join(f'U+{ord(char):04X}' for char in cluster)})"
 
 
 def _is_ignorable(char: str) -> bool:

@@ -4,9 +4,8 @@ from fractions import Fraction
 
 from lambdas.adapters.objects import Objects
 from lambdas.domain import keys
-from lambdas.domain.assembly import Fit
+from lambdas.domain.assembly import FITS
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
-from lambdas.domain.film_format import Framing
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
 from lambdas.media.cards import card_clip
 from lambdas.media.clip_sound import with_sound
@@ -14,7 +13,6 @@ from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
 from lambdas.media.probe import Source, as_source
 
-_FITS = {Framing.COVER: Fit.COVER, Framing.CONTAIN: Fit.FIT, Framing.BLUR: Fit.BLUR}
 _SEND_ANOTHER = (
     "Check that the uploaded video plays from start to end, convert it to another MP4, and use that one."
 )
@@ -70,7 +68,7 @@ def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> by
         pictures = excerpt(
             data,
             FilmFormat(*size, Fraction(rate)),
-            _FITS[clip.fit],
+            FITS[clip.fit],
             start=found.start * rate // plan.fps,
             frames=clip.frames,
             lead=clip.skip_frames,

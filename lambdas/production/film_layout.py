@@ -17,11 +17,10 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
 from lambdas.animatic.lettering import draft_mark
 from lambdas.domain import keys
-from lambdas.domain.assembly import ClipSound, Fit
+from lambdas.domain.assembly import FITS, ClipSound, Fit
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.errors import ClipMismatch, ClipUnreadable
-from lambdas.domain.film_format import Framing
 from lambdas.domain.film_plan import Clip, FilmPlan, Footage, Scene
 from lambdas.domain.narration import Sentence
 from lambdas.domain.quality import CaptionTurn, ClipMeasures, QualityReport, SoundMeasures, report
@@ -51,7 +50,6 @@ from lambdas.production.measures import clip_measures, sound_measures
 _LONGEST_TITLE = 120  # characters; players show it in the window title
 _MOST_IN_MEMORY = 64 * 1024 * 1024  # bytes of one clip; three are in memory
 _MAKING = 2  # increment when the same clips produce other bytes
-_FITS = {Framing.COVER: Fit.COVER, Framing.CONTAIN: Fit.FIT, Framing.BLUR: Fit.BLUR}
 
 
 class Film:
@@ -118,7 +116,7 @@ class Film:
                 return Piece(source, index)
         size = [self._format.width, self._format.height]
         shape = self._plan.shape
-        fit = Fit.FIT if shape is None else _FITS[shape.fit]
+        fit = Fit.FIT if shape is None else FITS[shape.fit]
         scene, _ = self._plan.clip(index)
         focus = point_of(self._plan.focal_points[scene.index])
         cropped = fit is Fit.COVER

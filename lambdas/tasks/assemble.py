@@ -164,9 +164,7 @@ class _Reshaping:
                         film, layout, "video/mp4", sent=lambda _: self._go_on()
                     ),
                 )
-        thumbnail = keys.poster(plan.tenant, film_hash(plan))
-        if not self._outputs.exists(thumbnail):
-            self._outputs.put(thumbnail, poster(self._outputs.source(film)), "image/webp")
+        _make_poster(film, plan, self._outputs)
         self._parts.require_video(film, made=not reused)
         return ShapeMade(aspect=shape.aspect, reused=reused, started_ms=started_ms, finished_ms=now_ms())
 
@@ -196,12 +194,16 @@ def _write_stems(stems: Path, plan: FilmPlan, outputs: Objects) -> None:
 
 
 def _make_pictures(film: str, plan: FilmPlan, outputs: Objects) -> None:
-    content = film_hash(plan)
-    thumbnail, sheet = keys.poster(plan.tenant, content), keys.spritesheet(plan.tenant, content)
-    if not outputs.exists(thumbnail):
-        outputs.put(thumbnail, poster(outputs.source(film)), "image/webp")
+    _make_poster(film, plan, outputs)
+    sheet = keys.spritesheet(plan.tenant, film_hash(plan))
     if not outputs.exists(sheet):
         outputs.put(sheet, spritesheet(outputs.source(film)).jpeg, "image/jpeg")
+
+
+def _make_poster(film: str, plan: FilmPlan, outputs: Objects) -> None:
+    thumbnail = keys.poster(plan.tenant, film_hash(plan))
+    if not outputs.exists(thumbnail):
+        outputs.put(thumbnail, poster(outputs.source(film)), "image/webp")
 
 
 def _write_captions(plan: FilmPlan, inputs: Objects, outputs: Objects) -> None:

@@ -19,6 +19,7 @@ from reelworks.cli.options import (
     Output,
     VideoId,
     Wait,
+    existing_file,
     read_brand,
     read_json_file,
     read_storyboard,
@@ -56,12 +57,7 @@ def make(
     scenes: Annotated[int | None, typer.Option(help="Number of scenes.")] = None,
     storyboard: Annotated[
         Path | None,
-        typer.Option(
-            help="JSON file with a storyboard. With --topic, only the parts you don't want generated.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-        ),
+        existing_file("JSON file with a storyboard. With --topic, only the parts you don't want generated."),
     ] = None,
     narrate: Annotated[bool | None, typer.Option(help="Write narration.")] = None,
     captions: Annotated[
@@ -139,16 +135,11 @@ def make(
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(help="Image for the first frame.", exists=True, dir_okay=False, readable=True),
+        existing_file("Image for the first frame."),
     ] = None,
     last_frame: Annotated[
         Path | None,
-        typer.Option(
-            help="Image for the last frame, for engines that take one.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-        ),
+        existing_file("Image for the last frame, for engines that take one."),
     ] = None,
     negative_prompt: Annotated[str | None, typer.Option(help="What the film must not show.")] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed; the same seed gives the same film.")] = None,
@@ -178,12 +169,7 @@ def make(
     ] = False,
     music: Annotated[
         Path | None,
-        typer.Option(
-            help="Music to play under the film, softer during speech.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-        ),
+        existing_file("Music to play under the film, softer during speech."),
     ] = None,
     music_mood: Annotated[
         str | None,
@@ -210,12 +196,7 @@ def make(
     ] = None,
     brand: Annotated[
         Path | None,
-        typer.Option(
-            help="JSON file with the film's brand: colours, logo, intro and outro.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-        ),
+        existing_file("JSON file with the film's brand: colours, logo, intro and outro."),
     ] = None,
     clip_sound: ClipSound = None,
     stems: Annotated[

@@ -24,6 +24,11 @@ ClipSound = Annotated[
 ]
 
 
+def existing_file(help: str) -> Any:
+    """Return an option that names a file to read."""
+    return typer.Option(help=help, exists=True, dir_okay=False, readable=True)
+
+
 def read_json_file(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8-sig"))

@@ -7,7 +7,7 @@ import typer
 
 from reelworks.cli import progress, review_session
 from reelworks.cli.follow_film import check_output, finish
-from reelworks.cli.options import MaxCost, Output, VideoId, Wait, read_storyboard
+from reelworks.cli.options import MaxCost, Output, VideoId, Wait, existing_file, read_storyboard
 from reelworks.cli.terminal import Json, Session, fail, out, print_json
 from reelworks.video_words import describe
 
@@ -31,12 +31,7 @@ def edit_storyboard(
     video_id: VideoId,
     file: Annotated[
         Path | None,
-        typer.Option(
-            help="JSON file with the new storyboard, instead of opening an editor.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-        ),
+        existing_file("JSON file with the new storyboard, instead of opening an editor."),
     ] = None,
     as_json: Json = False,
 ) -> None:
