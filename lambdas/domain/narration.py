@@ -28,9 +28,11 @@ class Speaker(Document):
     speed: float  # 1 is the voice's own, 2 is twice as fast
     sample_rate: int
 
-    def sentence_hash(self, said: Said) -> str:
+    def sentence_hash(self, said: Said, *, timed: bool = False) -> str:
+        """`timed`: the times of its words are made with its sound."""
+        making = {"sentence": _MAKING, **({"timed": True} if timed else {})}
         pronounced = {"said": said.address} if said.address else {}
-        return fingerprint({"sentence": _MAKING, "text": said.text, **pronounced, **self.model_dump()})
+        return fingerprint({**making, "text": said.text, **pronounced, **self.model_dump()})
 
     def narration_hash(
         self, text: str, said: Sequence[Said] = (), *, words: bool = False, within: float | None = None
@@ -66,6 +68,12 @@ class SpokenWord(Document):
     text: str  # as the sentence has it
     start: float
     end: float  # where the next word starts, or the sound ends
+
+
+class SpokenWords(Document):
+    """The words of a sentence; none if the voice doesn't say when it speaks them."""
+
+    words: tuple[SpokenWord, ...]
 
 
 class Sentence(Document):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -11,12 +11,12 @@ from lambdas.adapters import stores
 from lambdas.adapters.clients import client
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects, artifacts
-from lambdas.adapters.speech import Speech
+from lambdas.adapters.speech import Speech, spoken_words
 from lambdas.adapters.storyboards import Storyboards
 from lambdas.adapters.videos import Videos
 from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
-from lambdas.domain.narration import Speaker, Spoken, speaker, spoken
+from lambdas.domain.narration import Speaker, Spoken, SpokenWord, SpokenWords, speaker, spoken
 from lambdas.domain.pronunciation import Said, Utterance, utterances
 from lambdas.domain.video_request import FASTEST_SPEECH, CaptionLook, NarrationFit
 from lambdas.media.sound import Placed, mix
@@ -63,18 +63,23 @@ def narrate(
         narration, video.request.voice, video.cast, voice=settings.voice, engine=settings.voice_engine
     )
     within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
-    timed = video.request.times_words
+    # Times that cost nothing are always made with the sound. So another caption style speaks nothing anew,
+    # even by a PC's voice, which can't time a sound that it made before.
+    free = settings.price_list.narration(by.engine, 1) == 0
+    times = Times(needed=free or video.request.times_words, with_sound=free)
     said = utterances(narration.text, by.language, storyboard.lexicon)
-    content = by.narration_hash(narration.text, [one.said for one in said[0]], words=timed, within=within)
+    content = by.narration_hash(
+        narration.text, [one.said for one in said[0]], words=times.needed, within=within
+    )
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
     def make() -> tuple[str, float | None]:
-        document, billed = _spoken(said, request, by, outputs, sounds, speech, timed=timed)
+        document, billed = _spoken(said, request, by, outputs, sounds, speech, times)
         if within is not None and not document.fits(within):
             faster = by.model_copy(update={"speed": min(FASTEST_SPEECH, by.speed * document.faster(within))})
-            document, again = _spoken(said, request, faster, outputs, sounds, speech, timed=timed)
+            document, again = _spoken(said, request, faster, outputs, sounds, speech, times)
             billed += again
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
@@ -83,6 +88,13 @@ def narrate(
 
     reused = sounds.find(artifact) and _is_complete(artifact, request.tenant, outputs, sounds)
     return make_part(video, request, "narrations", artifact, videos, outputs, make, reused=reused)
+
+
+class Times(NamedTuple):
+    """Of words, whether they are `needed`, and whether they are made with each sound or only when needed."""
+
+    needed: bool
+    with_sound: bool
 
 
 def _check_letters(look: CaptionLook, scene: int, said: str, inputs: Objects) -> None:
@@ -116,30 +128,52 @@ def _spoken(
     outputs: Objects,
     sounds: SharedObjects,
     speech: Speech,
-    *,
-    timed: bool,
+    times: Times,
 ) -> tuple[Spoken, int]:
-    """Return the narration, with its words' times if `timed`, and the number of billed characters."""
+    """Return the narration and the number of billed characters."""
     made, billed = [], 0
     sentences, rest = narration
     for said, _ in sentences:
-        seconds, characters = _said(said, request, by, outputs, sounds, speech)
-        words = speech.words(said, by, float(seconds)) if timed else None
-        billed += characters + (0 if words is None else len(said.text))
-        made.append((said.text, by.sentence_hash(said), seconds, words or ()))
+        seconds, words, characters = _said(said, request, by, outputs, sounds, speech, times)
+        billed += characters
+        made.append((said.text, by.sentence_hash(said, timed=times.with_sound), seconds, words))
     return spoken(by.voice, made, [one.before for one in sentences], rest), billed
 
 
 def _said(
-    said: Said, request: SceneTask, by: Speaker, outputs: Objects, sounds: SharedObjects, speech: Speech
-) -> tuple[Fraction, int]:
-    """Synthesize a sentence unless its sound exists; return its seconds and the number of billed
-    characters."""
-    key = keys.speech(request.tenant, by.sentence_hash(said))
+    said: Said,
+    request: SceneTask,
+    by: Speaker,
+    outputs: Objects,
+    sounds: SharedObjects,
+    speech: Speech,
+    times: Times,
+) -> tuple[Fraction, tuple[SpokenWord, ...], int]:
+    """Synthesize a sentence and time its words, unless they exist; return its seconds, its words if they are
+    needed, and the number of billed characters."""
+    name = by.sentence_hash(said, timed=times.with_sound)
+    key, words_key = keys.speech(request.tenant, name), keys.speech_words(request.tenant, name)
     what = f"the narration of scene {request.scene}"
-    if sounds.find(key):
-        return length(BytesIO(outputs.get(key)), what), 0
-    sound = speech.speak(said, by)
+    found = sounds.find(key)
+    if found and (not times.needed or outputs.exists(words_key)):
+        seconds = length(BytesIO(outputs.get(key)), what)
+        if not times.needed:
+            return seconds, (), 0
+        return seconds, SpokenWords.model_validate_json(outputs.get(words_key)).words, 0
+    marks = speech.word_marks(said, by) if times.needed else None
+    sound = outputs.get(key) if found else speech.speak(said, by)
     seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
-    sounds.put(key, sound, "audio/mpeg")
-    return seconds, len(said.text)
+    words = SpokenWords(words=() if marks is None else spoken_words(marks, said, by, float(seconds)))
+
+    def write() -> None:
+        if times.needed:  # first: once the sound exists, its words do
+            outputs.put(words_key, words.model_dump_json().encode(), "application/json")
+        if not found:
+            outputs.put(key, sound, "audio/mpeg")
+
+    if found:
+        write()
+        sounds.require_video(words_key, made=True)
+    else:
+        sounds.write(key, write)
+    return seconds, words.words, len(said.text) * ((marks is not None) + (not found))

@@ -73,7 +73,7 @@ async def _listed(server: SpeechServer) -> list[str]:
 
 async def _spoken_seconds(voice: Voice, backend: VoiceBackend) -> float:
     try:
-        samples, rate = await backend.say(voice, 1.0, (_SYLLABLE,))
+        said = await backend.say(voice, 1.0, (_SYLLABLE,))
     finally:
         await backend.stop()
-    return len(samples) / rate if samples.any() else 0.0
+    return len(said.samples) / said.rate if said.samples.any() else 0.0

@@ -77,6 +77,7 @@ def test_a_sound_s_address_depends_only_on_what_is_heard() -> None:
         {by().narration_hash("", [one]) for one in bees}
     )
     assert len({by().sentence_hash(one) for one in bees}) == 3
+    assert by().sentence_hash(bees[0], timed=True) != by().sentence_hash(bees[0])
     assert by().narration_hash("A bee.", [bees[0]]) == by().narration_hash("A bee.")
     assert by().narration_hash("A bee.", words=True) != by().narration_hash("A bee.")
 

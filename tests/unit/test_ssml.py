@@ -116,10 +116,17 @@ def test_words_that_are_said_in_another_way() -> None:
     assert isinstance(said, Sentence)
     assert isinstance(short, Sentence)
     assert said.text == "Look, a jif file, by NASA's men."
-    assert said.words == ("Look, a jif file, by ", Phonemes("ˈnæsə"), "'s men.")
+    assert said.parts == [
+        (0, 21, "Look, a jif file, by "),
+        (21, 25, Phonemes("ˈnæsə")),
+        (25, 32, "'s men."),
+    ]
+    sent = text.encode()
+    assert [sent[said.places[at]] for at in (0, 6, 25)] == [ord("L"), ord("a"), ord("'")]
+    assert {said.places[at] for at in range(8, 16)} == {sent.index(b"<sub")}
     assert text.encode()[said.start : said.end].decode() == text[7 : text.index("<break")]
     assert pause == Pause(1)
-    assert (short.text, short.words) == ("S", (Phonemes("ɛs"),))
+    assert (short.text, short.parts) == ("S", [(0, 1, Phonemes("ɛs"))])
     assert Phonemes("d͡ʒç").signs == "dʒc\u0327"
 
 

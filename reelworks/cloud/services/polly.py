@@ -3,7 +3,7 @@ by servers with a speech API.
 
 Source: botocore's model of polly, 2016-06-10. Every voice accepts the two cheapest engines. Not supported:
 ogg_vorbis (the FFmpeg that PyAV ships can't encode it with one channel), mulaw, alaw, lexicons, and speech
-marks other than sentences.
+marks other than sentences and, by Piper's voices, words.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import json
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,19 +23,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from lambdas.domain.spoken_text import without_emoji
-from reelworks.cloud.backends.voice.interface import (
-    Samples,
-    Voice,
-    VoiceBackend,
-    VoiceFailed,
-    Words,
-)
+from reelworks.cloud.backends.voice.interface import Samples, Spoken, Voice, VoiceBackend, VoiceFailed
 from reelworks.cloud.backends.voice.piper import Piper, read_voice, voice_files
-from reelworks.cloud.backends.voice.reading import read_aloud
 from reelworks.cloud.backends.voice.speech_server import SpeechServer
 from reelworks.cloud.errors import ServiceError
-from reelworks.cloud.services import ssml
+from reelworks.cloud.services import ssml, word_marks
 from reelworks.cloud.services.speech_encoding import encoded, resampled
 from reelworks.cloud.services.ssml import BadMarkup, Pause, Sentence, Utterance
 from reelworks.cloud.services.wire import parsed, service
@@ -43,8 +36,6 @@ ENGINES = ("standard", "neural")
 MOST_CHARACTERS = 3000  # billed, without markup (docs.aws.amazon.com/polly/latest/dg/limits.html)
 MOST_MARKED_UP = 6000
 _MOST_TIMED = 256  # sentences: a few minutes of audio, 15 MB
-
-_Spoken = tuple[Samples, int]  # and their sample rate
 
 _RATES = {
     "mp3": ("8000", "16000", "22050", "24000", "44100", "48000"),
@@ -67,7 +58,7 @@ def _can_read(language: str, text: str) -> bool:
 
 def _unpronounced(voice: Voice, sentence: Sentence) -> str | None:
     """Return why the voice can't speak the sentence's phonemes; None if it can."""
-    for one in sentence.words:
+    for _, _, one in sentence.parts:
         if isinstance(one, str):
             continue
         if not voice.phonemes:
@@ -77,10 +68,12 @@ def _unpronounced(voice: Voice, sentence: Sentence) -> str | None:
     return None
 
 
-def _read_aloud(words: Words, voice: Voice) -> Words:
-    return tuple(
-        read_aloud(without_emoji(one), voice.language) if isinstance(one, str) else one for one in words
-    )
+@dataclass
+class _Timed:
+    """A sentence whose times were told. `clients`: how many have yet to ask for its sound."""
+
+    spoken: Spoken
+    clients: int = 0
 
 
 class _SpeechRequest(BaseModel):
@@ -93,7 +86,7 @@ class _SpeechRequest(BaseModel):
     language_code: str | None = None
     sample_rate: str | None = None
     text_type: Literal["text", "ssml"] = "text"
-    speech_mark_types: tuple[Literal["sentence"], ...] = ()
+    speech_mark_types: tuple[Literal["sentence", "word"], ...] = ()
 
     def utterances(self) -> list[Utterance]:
         """Return the sentences and pauses to speak. Raises ServiceError if the text is invalid."""
@@ -130,7 +123,7 @@ class Polly:
         self._piper = Piper()
         self._servers = servers
         self._served = {voice.name: (voice, server) for server in servers for voice in server.voices}
-        self._timed: OrderedDict[tuple[Voice, Sentence], _Spoken] = OrderedDict()
+        self._timed: OrderedDict[tuple[Voice, Sentence], _Timed] = OrderedDict()
         self._app = service(
             [
                 Route("/v1/speech", self._synthesize_speech, methods=["POST"]),
@@ -184,8 +177,9 @@ class Polly:
         headers = {"x-amzn-RequestCharacters": str(ssml.characters(said))}
         if request.output_format == "json":
             if not request.speech_mark_types:
-                raise ServiceError(400, "ValidationException", "SpeechMarkTypes must be sentence with json.")
-            marks = await self._marks(voice, said)
+                message = "SpeechMarkTypes must be sentence or word, or both, with json."
+                raise ServiceError(400, "ValidationException", message)
+            marks = await self._marks(voice, said, request.speech_mark_types)
             return Response(marks, headers=headers, media_type="application/x-json-stream")
         if request.speech_mark_types:
             message = "SpeechMarkTypes requires OutputFormat json."
@@ -211,47 +205,84 @@ class Polly:
         except VoiceFailed as error:
             raise _failed(error) from error
 
-    async def _spoken(self, voice: Voice, sentence: Sentence) -> _Spoken:
+    async def _spoken(self, voice: Voice, sentence: Sentence) -> Spoken:
         backend: VoiceBackend = self._served[voice.name][1] if voice.name in self._served else self._piper
         try:
-            return await backend.say(voice, sentence.rate, _read_aloud(sentence.words, voice))
+            return await backend.say(voice, sentence.rate, word_marks.to_speak(sentence, voice.language))
         except VoiceFailed as error:
             raise _failed(error) from error
 
     async def _sound(self, voice: Voice, said: list[Utterance]) -> tuple[Samples, int]:
         """Return the samples of all utterances, and their sample rate."""
         spoken = {
-            one: self._timed.pop((voice, one))
-            if (voice, one) in self._timed
-            else await self._spoken(voice, one)
+            one: self._taken(voice, one) or await self._spoken(voice, one)
             for one in said
             if isinstance(one, Sentence)
         }
-        rate = next(iter(spoken.values()))[1]
+        rate = next(iter(spoken.values())).rate
         silences = (np.zeros(round(one.seconds * rate), np.int16) for one in said if isinstance(one, Pause))
-        parts = [next(silences) if isinstance(one, Pause) else spoken[one][0] for one in said]
+        parts = [next(silences) if isinstance(one, Pause) else spoken[one].samples for one in said]
         return np.concatenate(parts), rate
 
-    async def _marks(self, voice: Voice, said: list[Utterance]) -> bytes:
-        """Return a line of JSON for each sentence; `time` in ms
+    def _taken(self, voice: Voice, sentence: Sentence) -> Spoken | None:
+        """Take the sound of a sentence that a client was told the times of."""
+        if (timed := self._timed.get((voice, sentence))) is None:
+            return None
+        timed.clients -= 1
+        if timed.clients == 0:
+            del self._timed[voice, sentence]
+        return timed.spoken
+
+    async def _marks(self, voice: Voice, said: list[Utterance], types: Sequence[str]) -> bytes:
+        """Return a line of JSON for each sentence and each word, whichever `types` has; `time` in ms
         (docs.aws.amazon.com/polly/latest/dg/output.html).
 
         The next request for the sound of the same text gets what was timed here, because Piper never speaks a
-        sentence twice in the same way. Nothing else is kept: films don't request times, so no tenant can tell
-        from the time of an answer what another tenant's film says.
+        sentence twice in the same way. Nothing else is kept, so that no tenant can tell from the time of an
+        answer what another tenant's film says.
         """
         lines, time = [], 0.0
         for one in said:
             if isinstance(one, Pause):
                 time += one.seconds
                 continue
-            mark = {"time": round(time * 1000), "type": "sentence", "start": one.start, "end": one.end}
-            lines.append(json.dumps(mark | {"value": one.text}, ensure_ascii=False) + "\n")
-            samples, rate = self._timed[voice, one] = await self._spoken(voice, one)
-            time += len(samples) / rate
+            if "word" in types and voice.name in self._served:
+                raise _without_words(voice)
+            if (timed := self._timed.get((voice, one))) is None:
+                # Another client may have asked for the same meanwhile: both get the same.
+                spoken = await self._spoken(voice, one)
+                timed = self._timed.setdefault((voice, one), _Timed(spoken))
+            timed.clients += 1
+            if "sentence" in types:
+                lines.append(_mark("sentence", time, one.text, one.start, one.end))
+            if "word" in types:
+                if timed.spoken.starts is None:
+                    raise _without_words(voice)
+                lines += _word_marks(one, voice, timed.spoken, time)
+            time += len(timed.spoken.samples) / timed.spoken.rate
         while len(self._timed) > _MOST_TIMED:
             self._timed.popitem(last=False)
         return "".join(lines).encode()
+
+
+def _word_marks(sentence: Sentence, voice: Voice, spoken: Spoken, time: float) -> list[str]:
+    marks = []
+    for first, until, starts in word_marks.words(sentence, voice.language, spoken):
+        value = sentence.text[first:until]
+        end = sentence.places[until - 1] + len(sentence.text[until - 1].encode())
+        marks.append(_mark("word", time + starts, value, sentence.places[first], end))
+    return marks
+
+
+def _mark(type_: str, seconds: float, value: str, start: int, end: int) -> str:
+    mark = {"time": round(seconds * 1000), "type": type_, "start": start, "end": end, "value": value}
+    return json.dumps(mark, ensure_ascii=False) + "\n"
+
+
+def _without_words(voice: Voice) -> ServiceError:
+    """Return Polly's error for a voice that doesn't tell the times of words."""
+    message = f"SpeechMarkTypes of {voice.name} must be sentence: it doesn't tell the times of words."
+    return ServiceError(400, "ValidationException", message)
 
 
 def _failed(error: VoiceFailed) -> ServiceError:

