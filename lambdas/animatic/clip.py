@@ -18,7 +18,7 @@ from lambdas.media.encode import encode, splice_points
 from lambdas.media.framing import Frame
 
 # Part of a clip's content address: increment when the same request draws other pictures.
-REVISION = "5"
+REVISION = "6"
 COMMENT = "Draft storyboard clip, not a rendered video"
 
 # Frames drawn in parallel, and frames waiting for the encoder. Pillow releases the GIL.

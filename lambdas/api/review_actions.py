@@ -29,6 +29,7 @@ from lambdas.domain.storyboard import Storyboard
 from lambdas.domain.video import Video, execution_name, unchanged_parts
 from lambdas.domain.video_parts import ClipState, Decision, Rewrite, part_of
 from lambdas.domain.video_request import Gate
+from lambdas.intake.card_letters import check_card_letters
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_storyboard
 from lambdas.intake.film_size import check_shapes
@@ -81,6 +82,7 @@ class Editing:
             casting, frames = Casting(tenant, self._inputs, video.cast), SceneFrames(tenant, self._inputs)
             engine = deployed(video.request.engine, self._settings.workflow)
             after = replacement(casting.storyboard(frames.storyboard(document)), video.request, engine)
+            check_card_letters(after.scenes, video.lettered, frames.font)
             frames.keep(uploads(self._inputs, tenant, video.id, self._videos))
             cast = self._cast(video, casting, before, after)
             if after == before and cast == video.cast:

@@ -26,7 +26,6 @@ from lambdas.domain.storyboard import (
 from lambdas.domain.video_parts import Part
 from lambdas.domain.video_request import VideoRequest
 from lambdas.domain.wrong_fields import wrong_fields
-from lambdas.intake.card_letters import check_card_letters
 from lambdas.intake.film_kind import check_size, check_title
 
 # --- replace a storyboard
@@ -38,7 +37,6 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
     storyboard = parse_storyboard(document)
     check_size(storyboard)
     check_title(storyboard)
-    check_card_letters(storyboard.scenes)
     if engine.audio == "required" and not any(scene.is_spoken for scene in storyboard.scenes):
         raise InvalidRequest(
             f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"

@@ -1,16 +1,19 @@
-"""What a team's films have in common: colours, a logo, an intro and an outro."""
+"""What a team's films have in common: colours, a font, a logo, an intro and an outro."""
 
 import math
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from lambdas.domain import keys
 from lambdas.domain.colours import Colours
+from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import InvalidRequest
+from lambdas.domain.fonts import FONT_TYPES, FontFile, Lettered
 from lambdas.domain.storyboard import (
     CARD_SECONDS,
     FRAME,
@@ -18,6 +21,7 @@ from lambdas.domain.storyboard import (
     Frame,
     OwnClip,
     Scene,
+    SentFile,
     Storyboard,
     files_of,
     own_of,
@@ -27,6 +31,7 @@ from lambdas.domain.storyboard import (
 )
 from lambdas.domain.wrong_fields import wrong_fields
 
+BRAND_FONT = "brand.font_file"  # the path of its font
 _ENDS = ("intro", "outro")
 
 
@@ -48,11 +53,39 @@ class Logo(Document):
     ] = 0.1
 
 
+FONT_FILE = (
+    'an object with a file_id of an upload, a font_url "data:font/ttf;base64,…", or, as in a brand that was '
+    "read, a sha256 and a kind"
+)
+
+
+class OwnFont(SentFile):
+    """A font of the user's own. Where it is sent, it may be a `file_id` or a `font_url` instead."""
+
+    url = "font_url"
+
+    kind: Annotated[Literal["ttf", "otf", "ttc"], Field(description=f"one of {', '.join(FONT_TYPES)}")]
+
+    @property
+    def media_type(self) -> str:
+        return FONT_TYPES[self.kind]
+
+    def key(self, tenant: str) -> str:
+        """Return its key in the input bucket."""
+        return keys.upload(tenant, self.sha256, self.kind)
+
+
 class Brand(Document):
-    """A film's brand. `intro` and `outro` are scenes that show the user's own clip or picture, or a title
-    card, before and after all others."""
+    """A film's brand. `font`, by name, or `font_file`: of title cards and lower thirds, and of captions that
+    name none. `intro` and `outro` are scenes that show the user's own clip or picture, or a title card,
+    before and after all others."""
 
     colours: Colours = Colours()
+    font: Annotated[
+        str | None,
+        Field(min_length=1, max_length=100, pattern=NAME, description="a font's name, for example Noto Sans"),
+    ] = None
+    font_file: OwnFont | None = Field(default=None, description=FONT_FILE)
     logo: Logo | None = None
     intro: Scene | None = None
     outro: Scene | None = None
@@ -69,11 +102,19 @@ class Brand(Document):
         """How many scenes it adds."""
         return (self.intro is not None) + (self.outro is not None)
 
+    def lettered(self, tenant: str) -> Lettered:
+        """Return its font."""
+        file = self.font_file
+        kept = None if file is None else FontFile(key=file.key(tenant), sha256=file.sha256)
+        return Lettered(font=self.font, font_file=kept)
+
     @property
-    def files(self) -> Iterator[Frame | OwnClip]:
+    def files(self) -> Iterator[Frame | OwnClip | OwnFont]:
         """Yield all its files."""
         if self.logo is not None:
             yield self.logo.picture
+        if self.font_file is not None:
+            yield self.font_file
         yield from files_of([one for one in (self.intro, self.outro) if one is not None])
 
     def around(self, storyboard: Storyboard) -> Storyboard:
@@ -98,6 +139,8 @@ def parse_brand(value: Any) -> Brand:
         param = f"brand.{first.path}" if first.path else "brand"
         message = f"brand.{first.message}" if first.path else f"brand {first.message.strip()}"
         raise InvalidRequest(message, param=param) from None
+    if brand.font is not None and brand.font_file is not None:
+        raise InvalidRequest("brand.font must be omitted when font_file is set.", param="brand.font")
     for name in _ENDS:
         _check_end(name, getattr(brand, name))
     return brand
@@ -117,14 +160,16 @@ def _check_end(name: str, scene: Scene | None) -> None:
 
 
 def with_brand_files(document: Any, change: Callable[[Any, str], Any]) -> Any:
-    """Return a brand's document, of any form, with each picture and clip in it as `change` returns it for it
-    and its path."""
+    """Return a brand's document, of any form, with each file in it as `change` returns it for it and its
+    path."""
     if not isinstance(document, dict):
         return document
     changed = dict(document)
     logo = document.get("logo")
     if isinstance(logo, dict) and logo.get("picture") is not None:
         changed["logo"] = {**logo, "picture": change(logo["picture"], "brand.logo.picture")}
+    if document.get("font_file") is not None:
+        changed["font_file"] = change(document["font_file"], BRAND_FONT)
     for name in _ENDS:
         if document.get(name) is not None:
             replaced = partial(_replaced, change, f"brand.{name}")

@@ -460,7 +460,7 @@ CATALOGUE = Catalogue(
     (
         Engine(
             name="animatic",
-            revision="5",
+            revision="6",
             renderer=Renderer.FUNCTION,
             summary="Draft storyboard clips: drawn, moving, titled; no GPU, no weights",
             draft=True,

@@ -14,12 +14,13 @@ from lambdas.domain.colours import Colours
 from lambdas.domain.documents import Document, fingerprint
 from lambdas.domain.engines import Renderer, Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
+from lambdas.domain.fonts import Lettered
 from lambdas.domain.narration import Sentence
 from lambdas.domain.shapes import Shape
 from lambdas.domain.storyboard import LEAD, LowerThird, Zoom
 from lambdas.domain.video_request import CaptionLook, CaptionStyle, Lora, Music
 
-_CARD = 1  # increment when the same card looks otherwise
+_CARD = 2  # increment when the same card looks otherwise
 _CAPTIONING = 3  # increment when the same narration is captioned in another way
 
 
@@ -63,13 +64,16 @@ class Card(Document):
     title: str = ""
     subtitle: str = ""
     colours: Colours = Colours()
+    lettered: Lettered = Lettered()
+    language: str = "en-US"
 
     @property
     def address(self) -> list[Any]:
         """Return what determines how it looks."""
         if self.picture is not None:
             return [_CARD, self.picture.sha256, self.zoom]
-        return [_CARD, self.title, self.subtitle, self.colours.model_dump()]
+        letters = [*self.lettered.font_address, self.language]
+        return [_CARD, self.title, self.subtitle, self.colours.model_dump(), letters]
 
 
 class PlacedLogo(Document):
@@ -187,6 +191,7 @@ class FilmPlan(Document):
     focal_point: str | None = None  # of scenes that have none of their own; None: the middle
     shape: Shape | None = None  # the plan is that of this further shape: see in_shape
     colours: Colours = Colours()  # of title cards and lower thirds
+    lettered: Lettered = Lettered()  # their font
     logo: PlacedLogo | None = None
 
     def in_shape(self, shape: Shape) -> "FilmPlan":
@@ -305,7 +310,8 @@ class FilmPlan(Document):
         given += [scene.picture for scene in self.scenes]
         given += [picture.key for picture in self._pictures if picture.uploaded]
         given += [one.file for one in self._footage]
-        given += [self.caption_look.font_file.key] if self.caption_look.font_file else []
+        fonts = (self.caption_look.font_file, self.lettered.font_file)
+        given += [font.key for font in fonts if font]
         return [key for key in given if key]
 
     @property
@@ -344,7 +350,8 @@ def _laid_over(plan: FilmPlan) -> dict[str, Any]:
         found["logo"] = [plan.logo.picture.sha256, plan.logo.corner, plan.logo.size]
     thirds = {scene.index: scene.lower_third.model_dump() for scene in plan.scenes if scene.lower_third}
     if thirds:
-        found["lower_thirds"] = [[*thirds.items()], plan.colours.model_dump()]
+        letters = [*plan.lettered.font_address, plan.language]
+        found["lower_thirds"] = [[*thirds.items()], plan.colours.model_dump(), letters]
     return found
 
 

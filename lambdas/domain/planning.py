@@ -188,12 +188,13 @@ def make_plan(
         burn_captions=request.burn_captions,
         caption_style=_caption_style(request, scenes),
         caption_look=request.caption_look,
-        language=_language(request),
+        language=request.language,
         music=_music(video),
         clip_sound=request.clip_sound,
         stems=request.stems,
         focal_point=request.focal_point,
         colours=request.colours,
+        lettered=video.lettered,
         logo=_logo(video),
     )
 
@@ -396,7 +397,7 @@ def _scene(
         ends_on = shot.ends_on if place == len(lengths) - 1 and footage is None else None
         seed = (shot.seed + place) % 2**63  # engines accept no larger seed
         # A draft draws the scene's text, as its first clip is prompted, and the clip's part of the scene.
-        scene = [shot.text, prompts[0], _language(request)]
+        scene = [shot.text, prompts[0], request.language]
         draft = [*scene, place, len(lengths), begins, in_all, *bare] if engine.draft else None
         shown = None if rate == request.fps else part
         heard = None
@@ -507,10 +508,6 @@ def _logo(video: Video) -> PlacedLogo | None:
         return None
     picture = Picture(key=logo.picture.key(video.tenant), sha256=logo.picture.sha256, uploaded=True)
     return PlacedLogo(picture=picture, corner=logo.corner, size=logo.size)
-
-
-def _language(request: VideoRequest) -> str:
-    return request.brief.language if request.brief else "en-US"
 
 
 def _uploaded(image: Image) -> Picture:

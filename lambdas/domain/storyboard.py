@@ -128,7 +128,7 @@ CARD_SECONDS = 4  # of a title card, or of a picture, without narration
 LONGEST_CARD = 120  # seconds; one function draws it
 
 
-class _File(Document):
+class SentFile(Document):
     """A file that the user gave to a scene. Where it is sent, it may be a `file_id` or a data URL instead."""
 
     url: ClassVar[str]  # the field of the data URL
@@ -148,7 +148,7 @@ class _File(Document):
         return schema
 
 
-class Frame(_File):
+class Frame(SentFile):
     """A picture that the user gave to a scene. Where it is sent, it may be a `file_id` or an `image_url`
     instead, which lambdas/intake/scene_frames.py replaces."""
 
@@ -163,7 +163,7 @@ class Frame(_File):
         return keys.upload(tenant, self.sha256, EXTENSIONS[self.media_type])
 
 
-class OwnClip(_File):
+class OwnClip(SentFile):
     """A clip of the user's own that a scene shows. `seconds`: its length; `sound`: it has some. Where it is
     sent, it may be a `file_id` or a `video_url` instead."""
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from lambdas.domain.characters import CastMember, Description, appearing, voice_of
 from lambdas.domain.documents import Document, fingerprint
+from lambdas.domain.fonts import Lettered
 from lambdas.domain.prices import total
 from lambdas.domain.pronunciation import Lexicon, Said, pronounced
 from lambdas.domain.quotas import Reservation
@@ -193,6 +194,11 @@ class Video(Document):
         if not (counted and self.clips):
             return self.request.expected_seconds
         return round(sum(clip.seconds for clip in self.clips))
+
+    @property
+    def lettered(self) -> Lettered:
+        """The font of its title cards and lower thirds."""
+        return self.request.brand.lettered(self.tenant) if self.request.brand else Lettered()
 
     @property
     def in_stage_since_ms(self) -> int:

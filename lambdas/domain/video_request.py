@@ -14,6 +14,7 @@ from lambdas.domain.control_characters import NAME
 from lambdas.domain.documents import LONGEST_FILM, Document, fingerprint
 from lambdas.domain.engines import Speed
 from lambdas.domain.film_format import FpsMode, Framing, given_size
+from lambdas.domain.fonts import Lettered
 from lambdas.domain.moods import REVISION, Mood
 from lambdas.domain.shapes import Shape
 from lambdas.domain.storyboard import Storyboard
@@ -114,18 +115,7 @@ SMALLEST_CAPTIONS, LARGEST_CAPTIONS = 0.5, 2.0  # times their usual size
 WIDEST_OUTLINE = 0.25  # of the letter size
 
 
-FONT_TYPES = {"ttf": "font/ttf", "otf": "font/otf", "ttc": "font/collection"}
-"""Media types by kind of font file, which is also the extension."""
-
-
-class FontFile(Document):
-    """The user's font, stored in the input bucket under `key`."""
-
-    key: str
-    sha256: str
-
-
-class CaptionLook(Document):
+class CaptionLook(Lettered):
     """How captions are drawn, besides their style. Without a position or outline, as the style has it."""
 
     position: CaptionPosition | None = None
@@ -133,8 +123,6 @@ class CaptionLook(Document):
     colour: str = "#FFFFFF"
     outline: str | None = None  # a colour, or BOX: a black outline on a half-transparent box
     outline_width: float = 0.1  # of the letter size; 0 is none
-    font: str | None = None  # its name
-    font_file: FontFile | None = None  # instead of a name
 
     def placed(self, style: CaptionStyle) -> CaptionPosition:
         """Return where captions are."""
@@ -260,6 +248,11 @@ class VideoRequest(Document):
     def colours(self) -> Colours:
         """The colours of title cards and lower thirds."""
         return self.brand.colours if self.brand else Colours()
+
+    @property
+    def language(self) -> str:
+        """The language of what is said and written in it."""
+        return self.brief.language if self.brief else "en-US"
 
     @property
     def has_outro(self) -> bool:

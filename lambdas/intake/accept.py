@@ -34,6 +34,7 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.estimate import Estimate, check_cost, estimate
 from lambdas.domain.film_format import Size
+from lambdas.domain.fonts import FONT_TYPES, FontFile, Lettered
 from lambdas.domain.narration_notes import narration_notes
 from lambdas.domain.planning import check_length, check_pictures, check_scenes
 from lambdas.domain.prompts import check_tokens
@@ -43,18 +44,16 @@ from lambdas.domain.storyboard import EXTENSIONS, MOST_SCENES, OwnClip, files_of
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import (
-    FONT_TYPES,
     MUSIC_TYPES,
     SHORTEST_MUSIC,
     CaptionLook,
     CaptionStyle,
-    FontFile,
     Music,
     Stills,
     VideoRequest,
     Voice,
 )
-from lambdas.intake.card_letters import check_card_letters
+from lambdas.intake.card_letters import brand_fonts, check_card_letters
 from lambdas.intake.characters import Casting
 from lambdas.intake.content_filter import ContentFilter, texts_of_create
 from lambdas.intake.fields import Fields, parse, requested_webhook
@@ -62,7 +61,7 @@ from lambdas.intake.files import FONT, INPUT_REFERENCE, LAST_FRAME, MUSIC, File
 from lambdas.intake.film_kind import LOOK, OF_SCENES, SOURCES, brief_of, film_seconds
 from lambdas.intake.film_size import check_shapes, film_size
 from lambdas.intake.other_names import OURS
-from lambdas.intake.scene_frames import SceneFrames
+from lambdas.intake.scene_frames import SceneFrames, check_font
 from lambdas.intake.tenant_quotas import TenantQuotas
 from lambdas.intake.uploads import Arrived
 from lambdas.intake.voices import check_voices
@@ -130,7 +129,7 @@ class Intake:
             (request.music, MUSIC),
             (request.caption_look.font_file, FONT),
         )
-        sent = {file.key: content[name] for file, name in given if file and file.key}
+        sent = {file.key: content[name] for file, name in given if name in content and file and file.key}
 
         def keep(id_: str) -> None:
             kept = self.uploads(tenant, id_)
@@ -269,11 +268,14 @@ class Intake:
         look = _caption_look(tenant, parsed, files.get(FONT))
         _check_captions(parsed, look)
         _check_shapes(parsed, (width, height))
-        _check_letters(parsed, look, files.get(FONT))
+        lettered = parsed.brand.lettered(tenant) if parsed.brand else Lettered()
+        if (parsed.captions or parsed.burn_captions) and not look.has_font:
+            look = look.model_copy(update=dict(lettered))
+        _check_letters(parsed, look, _font(files, frames))
         if parsed.storyboard is not None:
-            check_card_letters(parsed.storyboard.scenes)
+            check_card_letters(parsed.storyboard.scenes, lettered, frames.font)
         if parsed.brand is not None:
-            _check_brand(parsed.brand, brief)
+            _check_brand(parsed.brand, lettered, frames, brief)
         request = VideoRequest(
             **parsed.model_dump(exclude=_IN_ANOTHER_FORM),
             prompt=brief.topic if brief else str(parsed.prompt),
@@ -536,28 +538,29 @@ def _caption_look(tenant: str, fields: Fields, font: bytes | None) -> CaptionLoo
         return look
     if fields.caption_font is not None:
         raise InvalidRequest(f"caption_font must be omitted when {FONT} is set.", param="caption_font")
-    from lambdas.media.typesetting import FontUnreadable, face_of, font_kind
-
-    try:
-        face_of(font)
-    except FontUnreadable as error:
-        raise InvalidRequest(f"{FONT} must be a TrueType or OpenType font: {error}.", param=FONT) from error
+    kind = check_font(font, FONT)
     sha256 = hashlib.sha256(font).hexdigest()
-    file = FontFile(key=keys.upload(tenant, sha256, font_kind(font)), sha256=sha256)
+    file = FontFile(key=keys.upload(tenant, sha256, kind), sha256=sha256)
     return look.model_copy(update={"font_file": file})
 
 
-def _check_letters(fields: Fields, look: CaptionLook, font: bytes | None) -> None:
+def _font(files: Mapping[str, bytes], frames: SceneFrames) -> Callable[[str], bytes]:
+    """Return what finds the content of the captions' font by its key: the request's own, or the brand's."""
+    return frames.font if FONT not in files else lambda _: files[FONT]
+
+
+def _check_letters(fields: Fields, look: CaptionLook, font: Callable[[str], bytes]) -> None:
     """Check the captions' font, and the letters of given narration. Generated narration is checked once it is
     written."""
-    if not (fields.burn_captions or look.font or font):
+    if not (fields.burn_captions or look.has_font):
         return
     from lambdas.media.typesetting import FontMissing, fonts_of
 
     try:
-        fonts = fonts_of(look, fields.language, lambda _: font or b"")
+        fonts = fonts_of(look, fields.language, font)
     except FontMissing as error:
-        raise InvalidRequest(f"caption_font must be one of these: {error}.", param="caption_font") from error
+        param = "caption_font" if fields.caption_font else "brand.font"
+        raise InvalidRequest(f"{param} must be one of these: {error}.", param=param) from error
     for index, scene in enumerate(fields.storyboard.scenes if fields.storyboard else ()):
         missing = fonts.lacks(spoken_text(scene.narration.text or "")) if scene.narration else None
         if missing:
@@ -569,11 +572,14 @@ def _check_letters(fields: Fields, look: CaptionLook, font: bytes | None) -> Non
             )
 
 
-def _check_brand(brand: Brand, brief: Brief | None) -> None:
-    """Check that a film has room for its intro and outro, and a voice for what they say."""
+def _check_brand(brand: Brand, lettered: Lettered, frames: SceneFrames, brief: Brief | None) -> None:
+    """Check that there is its font, and that a film has room for its intro and outro, and a voice for what
+    they say."""
+    if lettered.has_font:
+        brand_fonts(lettered, frames.font)
     ends = [(f"brand.{name}", one) for name in ("intro", "outro") if (one := getattr(brand, name))]
     for path, end in ends:
-        check_card_letters([end], path)
+        check_card_letters([end], lettered, frames.font, path)
         if brief is None and end.is_spoken:
             raise InvalidRequest(
                 f"{path}.narration must be omitted with prompt: only a film of scenes is narrated.",

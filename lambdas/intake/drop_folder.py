@@ -34,7 +34,7 @@ from pydantic import TypeAdapter, ValidationError
 from lambdas.adapters import stores
 from lambdas.deadline import OutOfTime, deadline
 from lambdas.domain import keys
-from lambdas.domain.brand import with_brand_files
+from lambdas.domain.brand import BRAND_FONT, with_brand_files
 from lambdas.domain.errors import (
     ArtifactMissing,
     IdempotencyConflict,
@@ -44,10 +44,11 @@ from lambdas.domain.errors import (
     TransientError,
     VideoNotFound,
 )
+from lambdas.domain.fonts import FONT_TYPES
 from lambdas.domain.storyboard import CLIP, with_scene_files
 from lambdas.domain.uploads import Kind
 from lambdas.domain.video import Source, video_id
-from lambdas.domain.video_request import FONT_TYPES, Tenant
+from lambdas.domain.video_request import Tenant
 from lambdas.intake.accept import Intake
 from lambdas.intake.drop_attempts import attempt
 from lambdas.intake.drop_error import DropError, clear_drop_error, write_drop_error
@@ -63,7 +64,7 @@ PAIR_SECONDS = 5.0
 _IMAGES = ("png", "jpg", "jpeg", "webp")
 _SOUNDS = ("wav", "mp3", "ogg", "opus", "flac", "m4a", "mp4")
 # The files that a request may name, by field: kind, extensions and maximum size in bytes. Scenes and the
-# brand take pictures and clips.
+# brand take pictures and clips, and the brand a font.
 _PICTURE = ("an image", _IMAGES, images.MAX_BYTES)
 _CLIP_FILE = ("an MP4 clip", ("mp4",), Kind.CLIP.most)
 _BESIDE = {
@@ -72,6 +73,7 @@ _BESIDE = {
     MUSIC: ("an audio file", _SOUNDS, music.MAX_BYTES),
     FONT: ("a font", tuple(FONT_TYPES), Kind.FONT.most),
 }
+_NAMED = {**_BESIDE, BRAND_FONT: _BESIDE[FONT]}
 _PROMPTS = ("txt",)
 _LARGEST_TEXT = 1024 * 1024  # bytes of a .txt or .json; drop an image as a file next to it
 _MOST_SEARCHED = 1_000  # objects of a folder that are searched for images that belong to no prompt
@@ -365,7 +367,7 @@ class DropFolder:
 
     def _named(self, request: Dropped, field: str, name: str) -> Dropped:
         usual = _CLIP_FILE if field.endswith(f".{CLIP}") else _PICTURE
-        what, extensions, _ = _BESIDE.get(field, usual)
+        what, extensions, _ = _NAMED.get(field, usual)
         file = None if "/" in name else self._await(lambda: self._find_named(request, field, name))
         if file is None or file.extension not in extensions:
             raise InvalidRequest(
@@ -395,7 +397,7 @@ class DropFolder:
         return found
 
     def _file(self, file: Dropped, field: str) -> bytes:
-        _, _, largest = _BESIDE.get(field, _PICTURE)
+        _, _, largest = _NAMED.get(field, _PICTURE)
         return self._read(file, field, largest)
 
     def _text(self, dropped: Dropped, param: str) -> str:

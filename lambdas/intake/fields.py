@@ -473,10 +473,10 @@ class Fields(Document):
     """Even out steps of brightness and colour where a clip continues the one before."""
     brand: _Brand | None = Field(
         default=None,
-        description="an object with colours, logo, intro and outro; in a form, its JSON text",
+        description="an object with colours, font or font_file, logo, intro and outro; in a form, as JSON",
     )
-    """What your films have in common: the colours of title cards and lower thirds, a logo over every frame,
-    an intro and an outro."""
+    """What your films have in common: the colours and the font of title cards and lower thirds, a logo over
+    every frame, an intro and an outro."""
     clip_sound: ClipSound = Field(default=ClipSound.DUCK, description=_one_of_names(ClipSound))
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard."""

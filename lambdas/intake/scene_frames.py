@@ -1,5 +1,5 @@
-"""The pictures and clips that a storyboard gives to its scenes: sent with it or ahead of it, or named by
-their content.
+"""The pictures and clips that a storyboard gives to its scenes, and a brand's files: sent with it or ahead of
+it, or named by their content.
 
 A stored storyboard names each by its content (`Frame`, `OwnClip`), so it can be sent again as it was read.
 """
@@ -8,18 +8,18 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
-from lambdas.domain.brand import with_brand_files
+from lambdas.domain.brand import BRAND_FONT, OwnFont, with_brand_files
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.storyboard import CLIP, Frame, OwnClip, with_own, with_scene_files
 from lambdas.intake.clip_files import check_sound, frames_of
-from lambdas.intake.files import CLIP_FILE, FILES, INPUT_REFERENCE, File
+from lambdas.intake.files import CLIP_FILE, FILES, FONT, INPUT_REFERENCE, File
 from lambdas.intake.uploads import Arrived, ClipFile
 
 # Of a request: each is decoded while the client waits.
@@ -27,6 +27,7 @@ MOST_SENT = 20  # pictures
 MOST_CLIPS_SENT = 5
 _STORED = frozenset(Frame.model_fields)
 _CLIP_STORED = frozenset(OwnClip.model_fields)
+_FONT_STORED = frozenset(OwnFont.model_fields)
 _HUNDREDTHS = 100  # a clip's length is stored in hundredths of a second
 
 
@@ -38,9 +39,9 @@ class SceneFrames:
         self._tenant = tenant
         self._inputs = inputs
         self._arrived = Arrived(tenant, inputs)
-        self._sent: dict[Frame, tuple[str, File]] = {}
+        self._sent: dict[Frame | OwnFont, tuple[str, File]] = {}
         self._clips: dict[OwnClip, ClipFile] = {}
-        self._named: dict[Frame | OwnClip, str] = {}
+        self._named: dict[Frame | OwnClip | OwnFont, str] = {}
         self._read = {CLIP: 0, "picture": 0}
 
     def fields(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,7 +56,25 @@ class SceneFrames:
         return with_own(with_scene_files(document, self._file))
 
     def _file(self, value: Any, path: str) -> Any:
+        if path == BRAND_FONT:
+            return self._font(value, path)
         return self._clip(value, path) if path.endswith(f".{CLIP}") else self._frame(value, path)
+
+    def font(self, key: str) -> bytes:
+        """Return the content of a font that was read, or is stored, by its key."""
+        sent = (file for own, file in self._sent.items() if own.key(self._tenant) == key)
+        found = next(sent, None)
+        return self._inputs.get(key) if found is None else self._arrived.content(*found)
+
+    def _font(self, value: Any, path: str) -> Any:
+        if isinstance(value, dict) and set(value) <= _FONT_STORED:
+            return self._known(value, path, OwnFont)
+        field = replace(FILES[FONT], name=path)
+        file = value if isinstance(value, bytes) else field.decoded(value)
+        data = self._arrived.content(path, file)
+        own = OwnFont(sha256=hashlib.sha256(data).hexdigest(), kind=check_font(data, path))
+        self._sent.setdefault(own, (path, file))
+        return own.model_dump()
 
     def _clip(self, value: Any, path: str) -> Any:
         if isinstance(value, dict) and set(value) <= _CLIP_STORED:
@@ -88,7 +107,7 @@ class SceneFrames:
         self._sent.setdefault(frame, (path, file))
         return frame.model_dump()
 
-    def _known(self, value: dict[str, Any], path: str, kind: type[Frame | OwnClip]) -> Any:
+    def _known(self, value: dict[str, Any], path: str, kind: type[Frame | OwnClip | OwnFont]) -> Any:
         try:
             file = kind.model_validate(value)
         except ValidationError:
@@ -108,13 +127,13 @@ class SceneFrames:
     def keep(self, uploads: SharedObjects) -> None:
         """Store the files, and note that a video uses them. Raises InvalidRequest if one has changed or was
         deleted since it was checked."""
-        for frame, (path, file) in self._sent.items():
-            if uploads.find(frame.key(self._tenant)):
+        for sent, (path, file) in self._sent.items():
+            if uploads.find(sent.key(self._tenant)):
                 continue
             data = self._arrived.content(path, file)
-            if hashlib.sha256(data).hexdigest() != frame.sha256:
+            if hashlib.sha256(data).hexdigest() != sent.sha256:
                 raise InvalidRequest(f"{path} changed while it was read; send the request again.", param=path)
-            uploads.put(frame.key(self._tenant), data, frame.media_type)
+            uploads.put(sent.key(self._tenant), data, sent.media_type)
         for own, clip in self._clips.items():
             clip.keep(self._inputs, uploads, own.key(self._tenant))
         for known, path in self._named.items():
@@ -132,8 +151,20 @@ def as_read(value: Any, change: Callable[[Any], Any]) -> Any:
     return change(value)
 
 
-def _unknown(file: Frame | OwnClip, path: str) -> InvalidRequest:
-    what, url = ("picture", "an image_url") if isinstance(file, Frame) else ("clip", "a video_url")
+def check_font(data: bytes, param: str) -> Literal["ttf", "otf", "ttc"]:
+    """Return the kind of a font file. Raises InvalidRequest if it is none."""
+    from lambdas.media.typesetting import FontUnreadable, face_of, font_kind  # see lambdas.intake.accept
+
+    try:
+        face_of(data)
+    except FontUnreadable as error:
+        raise InvalidRequest(f"{param} must be a TrueType or OpenType font: {error}.", param=param) from error
+    return font_kind(data)
+
+
+def _unknown(file: Frame | OwnClip | OwnFont, path: str) -> InvalidRequest:
+    what = {Frame: "picture", OwnClip: "clip", OwnFont: "font"}[type(file)]
+    url = f"{'an' if isinstance(file, Frame) else 'a'} {file.url}"
     return InvalidRequest(
         f"{path}.sha256 must be that of a {what} that one of your videos has; got {file.sha256!r}. Send "
         f"the {what} itself: a file_id of an upload, or {url}.",

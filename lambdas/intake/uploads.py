@@ -16,6 +16,7 @@ from lambdas.adapters.shared_objects import SharedObjects
 from lambdas.adapters.uploads import Uploads
 from lambdas.adapters.videos import now_ms
 from lambdas.domain import keys, names
+from lambdas.domain.brand import BRAND_FONT
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest
 from lambdas.domain.uploads import FILE_ID, KEPT_DAYS, Kind, Upload, file_id, kind_of
@@ -30,6 +31,7 @@ _TAKES: Mapping[str, tuple[Kind, ...]] = {
     IMAGE: (Kind.IMAGE,),
     MUSIC: (Kind.SOUND, Kind.CLIP),  # an MP4 may hold sound alone
     FONT: (Kind.FONT,),
+    BRAND_FONT: (Kind.FONT,),
     VIDEO: (Kind.CLIP,),
 }
 

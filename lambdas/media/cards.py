@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lambdas.animatic.lettering import drawable, largest
 from lambdas.domain.colours import Colours
 from lambdas.domain.film_format import Framing, Size
 from lambdas.domain.film_plan import Card
 from lambdas.domain.storyboard import Zoom
 from lambdas.media.encode import in_yuv, splice_points, write_pictures
 from lambdas.media.images import framed
+from lambdas.media.lettering import drawable, largest
 from lambdas.media.lines import balanced, units
+from lambdas.media.typesetting import Fonts
 
 _CLOSEST = 1.12  # how much a zoom enlarges a picture
 # Of a title card. The free share of each side: what every screen shows (EBU R 95), and as much again.
@@ -27,13 +28,16 @@ _LEADING = 1.18
 _BAR = (0.14, 0.01)  # the bar under the title, as shares of the shorter side
 
 
-def card_clip(card: Card, picture: bytes | None, size: Size, fps: int, frames: int, fit: Framing) -> bytes:
+def card_clip(
+    card: Card, picture: bytes | None, size: Size, fps: int, frames: int, fit: Framing, fonts: Fonts
+) -> bytes:
     """Return an MP4 of a card, always the same bytes. `picture`: the checked image that it shows, if any.
+    `fonts`: of its title.
 
     Memory: a few frames.
     """
     if picture is None:
-        shown = _held(title_card(card.title, card.subtitle, size, card.colours), frames)
+        shown = _held(title_card(card.title, card.subtitle, size, card.colours, fonts), frames)
     elif card.zoom is None:
         shown = _held(framed(picture, size, fit), frames)
     else:
@@ -51,32 +55,38 @@ def card_clip(card: Card, picture: bytes | None, size: Size, fps: int, frames: i
     return output.getvalue()
 
 
-def title_card(title: str, subtitle: str, size: Size, colours: Colours) -> Image.Image:
+def title_card(title: str, subtitle: str, size: Size, colours: Colours, fonts: Fonts) -> Image.Image:
     """Return a title card: the title as large as it fits, a bar, and the subtitle, in the middle."""
     width, height = size
     unit = min(size)
     room = round(width * (1 - 2 * _MARGIN))
     card = Image.new("RGB", size, colours.background)
-    draw = ImageDraw.Draw(card)
-    lines, font = largest(drawable(title), room, round(height * _TITLE_HEIGHT), unit)
-    lines = balanced(units(" ".join(lines)), room, font.getlength) if len(lines) > 1 else lines
+    text = drawable(title, fonts)
+    lines, letters = largest(text, room, round(height * _TITLE_HEIGHT), unit, fonts=fonts)
+    if len(lines) > 1 and not lines[-1].endswith("…"):
+        lines = balanced(units(text), room, letters.width)
     below, small = largest(
-        drawable(subtitle), room, round(height * _SUBTITLE_HEIGHT), unit, most=round(font.size * _SUBTITLE)
+        drawable(subtitle, fonts),
+        room,
+        round(height * _SUBTITLE_HEIGHT),
+        unit,
+        most=round(letters.size * _SUBTITLE),
+        fonts=fonts,
     )
-    leading, small_leading = round(font.size * _LEADING), round(small.size * _LEADING * 1.08)
+    leading, small_leading = letters.leading(lines, _LEADING), small.leading(below, _LEADING * 1.08)
     bar = [max(1, round(unit * share)) for share in _BAR]
-    gap = round(font.size * 0.42)
+    gap = round(letters.size * 0.42)
     used = len(lines) * leading + gap + bar[1] + (gap + len(below) * small_leading if below else 0)
     top = (height - used) // 2
     for line in lines:
-        draw.text((width / 2, top), line, fill=colours.text, font=font, anchor="ma")
+        letters.draw(card, (0, width), top, line, colours.text, centred=True)
         top += leading
     top += gap
     left = (width - bar[0]) // 2
-    draw.rectangle((left, top, left + bar[0] - 1, top + bar[1] - 1), fill=colours.accent)
+    ImageDraw.Draw(card).rectangle((left, top, left + bar[0] - 1, top + bar[1] - 1), fill=colours.accent)
     top += bar[1] + gap
     for line in below:
-        draw.text((width / 2, top), line, fill=colours.text, font=small, anchor="ma")
+        small.draw(card, (0, width), top, line, colours.text, centred=True)
         top += small_leading
     return card
 

@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from lambdas.animatic.lettering import drawable, largest
 from lambdas.domain.brand import Corner
 from lambdas.domain.colours import Colours
 from lambdas.domain.film_format import Size
 from lambdas.domain.storyboard import LOWER_THIRD_SECONDS
 from lambdas.media.caption_design import is_tall, margins
+from lambdas.media.lettering import drawable, largest
 from lambdas.media.transitions import Planes
+from lambdas.media.typesetting import Fonts
 
-REVISION = "1"
+REVISION = "2"
 """Increment when the same overlay looks otherwise."""
 _CAPTIONS = 0.17  # of the height, for captions below a lower third
 _WIDEST_LOGO = 0.4  # of the width
@@ -109,6 +110,7 @@ def third_overlay(
     film: Size,
     scene: tuple[int, int],
     fps: int,
+    fonts: Fonts,
     *,
     captioned: bool,
 ) -> Overlay | None:
@@ -122,14 +124,14 @@ def third_overlay(
     stop = min(last - delay, start + LOWER_THIRD_SECONDS * fps)
     if stop <= start:
         return None
-    image = lower_third(title, subtitle, colours, film, captioned=captioned)
+    image = lower_third(title, subtitle, colours, film, fonts, captioned=captioned)
     address = [title, subtitle, colours.model_dump(), captioned]
     fade = min(fade, (stop - start) // 2)
     return Overlay(start, stop, Drawing(image), address, start, stop, fade)
 
 
 def lower_third(
-    title: str, subtitle: str, colours: Colours, film: Size, *, captioned: bool = False
+    title: str, subtitle: str, colours: Colours, film: Size, fonts: Fonts, *, captioned: bool = False
 ) -> Image.Image:
     """Return a lower third as a picture (RGBA) of the film's size."""
     width, height = film
@@ -138,14 +140,14 @@ def lower_third(
     room = round(width * (_WIDEST_TALL if is_tall(*film) else _WIDEST))
     pad, bar = max(2, round(unit * _PAD)), max(2, round(unit * _BAR))
     inner = room - 2 * pad - bar
-    letters = round(unit * _TITLE)
-    lines, font = largest(drawable(title), inner, round(2.5 * letters), unit, most=letters)
-    below, small = largest(
-        drawable(subtitle), inner, round(2.5 * letters), unit, most=round(font.size * _SUBTITLE)
-    )
-    leading, small_leading = round(font.size * _LEADING), round(small.size * _LEADING)
+    usual = round(unit * _TITLE)
+    tall = round(3.2 * usual)  # two lines, of tall letters too
+    lines, letters = largest(drawable(title, fonts), inner, tall, unit, most=usual, fonts=fonts)
+    smaller = round(letters.size * _SUBTITLE)
+    below, small = largest(drawable(subtitle, fonts), inner, tall, unit, most=smaller, fonts=fonts)
+    leading, small_leading = letters.leading(lines, _LEADING), small.leading(below, _LEADING)
     gap = round(small.size * 0.25) if below else 0
-    wide = max([*(font.getlength(line) for line in lines), *(small.getlength(line) for line in below), pad])
+    wide = max([*map(letters.width, lines), *map(small.width, below), pad])
     high = len(lines) * leading + gap + len(below) * small_leading + 2 * pad
     left = round(width * side)
     bottom = height - round(height * (foot + (_CAPTIONS if captioned else 0)))
@@ -156,13 +158,14 @@ def lower_third(
     right = left + bar + round(wide) + 2 * pad
     draw.rectangle((left, top, right - 1, bottom - 1), fill=(red, green, blue, round(255 * _PLATE)))
     draw.rectangle((left, top, left + bar - 1, bottom - 1), fill=colours.accent)
+    sides = left + bar + pad, right - pad
     y = top + pad
     for line in lines:
-        draw.text((left + bar + pad, y), line, fill=colours.text, font=font)
+        letters.draw(picture, sides, y, line, colours.text)
         y += leading
     y += gap
     for line in below:
-        draw.text((left + bar + pad, y), line, fill=colours.text, font=small)
+        small.draw(picture, sides, y, line, colours.text)
         y += small_leading
     return picture
 

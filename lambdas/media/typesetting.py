@@ -13,14 +13,14 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import uharfbuzz as hb
 from bidi import algorithm as bidi
 from numpy.typing import NDArray
 
-from lambdas.domain.video_request import CaptionLook
+from lambdas.domain.fonts import Lettered
 from lambdas.media.font import FONT, listed
 from lambdas.media.lines import graphemes
 
@@ -89,22 +89,24 @@ def face_of(data: bytes | Path, index: int = 0) -> Face:
     return Face(family or "", style or "", font, letters, 1 / face.upem, up, down)
 
 
-def font_kind(data: bytes) -> str:
+def font_kind(data: bytes) -> Literal["ttf", "otf", "ttc"]:
     """Return the kind of a font file: a key of FONT_TYPES."""
-    return {b"OTTO": "otf", b"ttcf": "ttc"}.get(data[:4], "ttf")
+    if data[:4] == b"OTTO":
+        return "otf"
+    return "ttc" if data[:4] == b"ttcf" else "ttf"
 
 
-def fonts_of(look: CaptionLook, language: str, file: Callable[[str], bytes]) -> "Fonts":
-    """Return the typefaces of captions. `file` returns the content of the look's own font by its key.
+def fonts_of(lettered: Lettered, language: str, file: Callable[[str], bytes]) -> "Fonts":
+    """Return the typefaces of what is lettered. `file` returns the content of its own font by its key.
 
-    Raises FontMissing if there is no font of the look's name, or its file can't be read.
+    Raises FontMissing if there is no font of that name, or its file can't be read.
     """
-    if look.font_file is not None:
+    if lettered.font_file is not None:
         try:
-            return Fonts(language, face_of(file(look.font_file.key)))
+            return Fonts(language, face_of(file(lettered.font_file.key)))
         except FontUnreadable as error:
             raise FontMissing(str(error)) from error
-    return Fonts(language, None if look.font is None else _named(look.font))
+    return Fonts(language, None if lettered.font is None else _named(lettered.font))
 
 
 def _named(name: str) -> Face:

@@ -12,6 +12,7 @@ from lambdas.media.clip_sound import with_sound
 from lambdas.media.conform import FilmFormat, excerpt
 from lambdas.media.frames import last_frame
 from lambdas.media.probe import Source, as_source
+from lambdas.production.film_fonts import film_fonts
 
 _SEND_ANOTHER = (
     "Check that the uploaded video plays from start to end, convert it to another MP4, and use that one."
@@ -40,7 +41,8 @@ def own_clip(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> b
     if card is None:
         return footage(plan, clip, inputs, outputs)
     picture = inputs.get(card.picture.key) if card.picture else None
-    return card_clip(card, picture, (plan.width, plan.height), plan.fps, clip.frames, clip.fit)
+    fonts = film_fonts(card.lettered, card.language, inputs)
+    return card_clip(card, picture, (plan.width, plan.height), plan.fps, clip.frames, clip.fit, fonts)
 
 
 def footage(plan: FilmPlan, clip: Clip, inputs: Objects, outputs: Objects) -> bytes | None:

@@ -43,7 +43,7 @@ from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import has_sound
 from lambdas.media.source import BytesSource, FileSource, Source
 from lambdas.media.stems import pack
-from lambdas.production.captions_fonts import captions_fonts
+from lambdas.production.film_fonts import film_fonts
 from lambdas.production.film_music import bed
 from lambdas.production.measures import clip_measures, sound_measures
 
@@ -184,15 +184,27 @@ class Film:
             picture = with_alpha(self._inputs.get(logo.picture.key))
             address = [logo.picture.sha256, logo.corner, logo.size]
             found.append(logo_overlay(picture, address, size, logo.corner, logo.size, plan.frames))
+        if not any(scene.lower_third for scene in plan.scenes):
+            return found
+        fonts = film_fonts(plan.lettered, plan.language, self._inputs)
         starts = [*(plan.starts[scene.clips[0].index] for scene in plan.scenes), plan.frames]
         for scene, start, end in zip(plan.scenes, starts, starts[1:], strict=False):
             if (third := scene.lower_third) is None:
                 continue
             captioned = plan.burn_captions and bool(scene.narration)
             laid = third_overlay(
-                third.title, third.subtitle, plan.colours, size, (start, end), plan.fps, captioned=captioned
+                third.title,
+                third.subtitle,
+                plan.colours,
+                size,
+                (start, end),
+                plan.fps,
+                fonts,
+                captioned=captioned,
             )
-            found += [laid] if laid else []
+            if laid:
+                letters = [*plan.lettered.font_address, plan.language]
+                found.append(replace(laid, address=[*laid.address, letters]))
         return found
 
     def _keep_drawn(
@@ -386,7 +398,7 @@ def cues(plan: FilmPlan) -> list[Cue]:
 def captions_design(plan: FilmPlan, inputs: Objects) -> Design:
     """Return what the captions look like. Raises ArtifactMissing, CaptionsRefused."""
     look = plan.caption_look
-    return Design(plan.caption_style, look, captions_fonts(look, plan.language, inputs))
+    return Design(plan.caption_style, look, film_fonts(look, plan.language, inputs))
 
 
 def chapters(plan: FilmPlan) -> list[Chapter]:

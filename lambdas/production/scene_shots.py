@@ -146,6 +146,8 @@ def _own(video: Video, scene: StoryboardScene) -> Own:
             title=title.text if title else "",
             subtitle=title.subtitle if title else "",
             colours=video.request.colours,
+            lettered=video.lettered,
+            language=video.request.language,
         )
     )
 

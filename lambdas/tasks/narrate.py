@@ -21,8 +21,8 @@ from lambdas.domain.pronunciation import Said, Utterance, utterances
 from lambdas.domain.video_request import FASTEST_SPEECH, CaptionLook, NarrationFit
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
-from lambdas.production.captions_fonts import captions_fonts
 from lambdas.production.failed_tries import noted
+from lambdas.production.film_fonts import film_fonts
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
 from lambdas.settings import NarrateSettings
@@ -98,7 +98,7 @@ class Times(NamedTuple):
 
 
 def _check_letters(look: CaptionLook, scene: int, said: str, inputs: Objects) -> None:
-    if missing := captions_fonts(look, "", inputs).lacks(said):
+    if missing := film_fonts(look, "", inputs).lacks(said):
         raise CaptionsRefused(f"the narration of scene {scene} can't be drawn into the pictures: {missing}")
 
 

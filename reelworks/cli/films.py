@@ -196,7 +196,7 @@ def make(
     ] = None,
     brand: Annotated[
         Path | None,
-        existing_file("JSON file with the film's brand: colours, logo, intro and outro."),
+        existing_file("JSON file with the film's brand: colours, font, logo, intro and outro."),
     ] = None,
     clip_sound: ClipSound = None,
     stems: Annotated[

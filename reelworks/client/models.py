@@ -1332,9 +1332,9 @@ class CreateFields(TypedDict, total=False):
     """Even out steps of brightness and colour where a clip continues the one before. Must be true or
     false."""
     brand: Mapping[str, Any] | None
-    """What your films have in common: the colours of title cards and lower thirds, a logo over every
-    frame, an intro and an outro. Must be an object with colours, logo, intro and outro; in a form, its
-    JSON text."""
+    """What your films have in common: the colours and the font of title cards and lower thirds, a logo
+    over every frame, an intro and an outro. Must be an object with colours, font or font_file, logo,
+    intro and outro; in a form, as JSON."""
     clip_sound: ClipSound | None
     """What becomes of sound that the engine gives its clips, or an uploaded video has: as loud as speech,
     lowered while someone speaks, or not heard. Must be one of keep, duck, drop."""

@@ -85,6 +85,13 @@ OnWarning = Annotated[
         "more and keep the better try, or wait for approval before it is delivered."
     ),
 ]
+Lexicon = Annotated[
+    dict[str, str | dict[str, str]] | None,
+    Field(
+        description='How words of the narration are said: by other words, or by {"ipa": …}, for example '
+        '{"GIF": "jif", "Nguyen": {"ipa": "ŋwiən"}}.'
+    ),
+]
 MusicMood = Annotated[
     Literal["calm", "dreamy", "uplifting", "playful", "tense", "sad", "epic", "driving"] | None,
     Field(
@@ -236,6 +243,7 @@ async def plan_film(
     seconds: Seconds = None,
     tone: Annotated[str | None, Field(description="For example: warm and curious.")] = None,
     language: Annotated[str | None, Field(description="Of the narration, for example en-US.")] = None,
+    lexicon: Lexicon = None,
     narrate: Narrate = True,
     captions: Annotated[bool, Field(description="Add captions of the narration.")] = False,
     stills: Stills = None,
@@ -259,6 +267,7 @@ async def plan_film(
         "seconds": seconds,
         "tone": tone,
         "language": language,
+        "lexicon": lexicon,
         "narrate": narrate,
         "captions": captions,
         "model": engine,

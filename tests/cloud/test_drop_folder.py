@@ -21,6 +21,7 @@ from lambdas.domain.video import Video, video_id
 from lambdas.domain.video_parts import Failure
 from lambdas.intake import drop_folder
 from lambdas.intake.drop_folder import DropFolder
+from lambdas.media.font import FONT
 from tests.cloud.deployment import Context, Deployment, deployed, event, png
 from tests.unit import sounds
 from tests.unit.clips import clip
@@ -275,7 +276,11 @@ def test_a_request_s_scenes_can_name_pictures_beside_it(folder: Folder) -> None:
 def test_a_request_can_name_its_own_material_beside_it(folder: Folder) -> None:
     request = {
         "storyboard": {"title": "Bees", "scenes": [{"clip": "talk.mp4"}, {"picture": "hive.png"}]},
-        "brand": {"logo": {"picture": "logo.png"}, "intro": {"clip": "talk.mp4"}},
+        "brand": {
+            "logo": {"picture": "logo.png"},
+            "font_file": "club.otf",
+            "intro": {"clip": "talk.mp4"},
+        },
     }
     for name in ("hive.png", "logo.png"):
         folder.put(name, png(6))
@@ -284,6 +289,7 @@ def test_a_request_can_name_its_own_material_beside_it(folder: Folder) -> None:
     assert error["field"] == "scenes[0].clip"
     assert "must be the name of an MP4 clip (.mp4)" in error["reason"]
     folder.put("talk.mp4", clip(16))
+    folder.put("club.otf", FONT.read_bytes())
     folder.notify("request.json", etag)
     made = folder.video().request
     assert made.brief is not None
@@ -292,6 +298,7 @@ def test_a_request_can_name_its_own_material_beside_it(folder: Folder) -> None:
     assert made.brand.intro is not None
     assert made.brand.intro.clip == made.brief.given.scenes[0].clip
     assert made.brand.logo is not None
+    assert made.brand.font_file is not None
 
 
 def test_a_request_can_name_music_beside_it(folder: Folder) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.adapters import stores
 from lambdas.intake.scene_frames import MOST_CLIPS_SENT
+from lambdas.media.font import FONT
 from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import call, create, gateway
 from tests.cloud.servers import serving
@@ -81,7 +82,7 @@ NO_PICTURE = encoded(tone(2, 440), "m4a").read()
         ({"clip": URL, "title": {"text": "Kites"}}, "title", "must be omitted: the scene shows its clip"),
         ({"clip": URL, "seconds": 2}, "seconds", "at most 1, what is left of its clip"),
         ({"picture": "data:image/png;base64,AAAA"}, "picture", "PNG, JPEG or WebP"),
-        ({"title": {"text": "\u0e01\u0e32"}}, "title.text", "can't be drawn into the picture"),
+        ({"title": {"text": "\U00016fff"}}, "title.text", "can't be drawn into the picture"),
     ],
 )
 def test_material_that_can_t_be_used_is_named(
@@ -129,12 +130,49 @@ def test_a_brand_is_taken_with_its_files(queue: Deployment) -> None:
     assert answer.json()["seconds"] == "9"
 
 
+def test_a_brand_s_font_letters_cards_and_captions(queue: Deployment) -> None:
+    font = FONT.read_bytes()
+    said = {**FILMED, "narration": {"text": "It flies."}}
+    given = {"font_url": "data:font/otf;base64," + b64encode(font).decode()}
+    film = a_film(said, brand={"font_file": given, "intro": TITLE}, narrate=True, captions=True)
+    request = stored(create(prompt=None, **film))
+    assert request.brand
+    assert request.brand.font_file
+    key = request.brand.font_file.key("acme")
+    assert stores.inputs(queue.settings).get(key) == font
+    assert request.caption_look.font_file
+    assert request.caption_look.font_file.key == key
+    film["brand"] = request.brand.model_dump(mode="json", exclude_none=True)  # as it was read
+    same = stored(create(prompt=None, **film, caption_font="Noto Sans"))
+    assert same.brand == request.brand
+    assert (same.caption_look.font, same.caption_look.font_file) == ("Noto Sans", None)
+    uploaded = {"font_file": sent(font, "font/otf")}
+    brand = stored(create(prompt=None, **a_film(FILMED, brand=uploaded))).brand
+    assert brand
+    assert brand.font_file == request.brand.font_file
+    error = refused(**a_film({"title": {"text": "\u51e7"}}, brand=uploaded))
+    assert error["param"] == "scenes[0].title.text"
+    assert "lacks \u51e7" in error["message"]
+
+
 @pytest.mark.parametrize(
     ("brand", "param", "says"),
     [
         ({"logo": {"picture": "data:image/png;base64,AAAA"}}, "brand.logo.picture", "PNG, JPEG or WebP"),
         ({"intro": {"clip": {"file_id": "file_x"}}}, "brand.intro.clip.file_id", "one of your uploads"),
-        ({"outro": {"title": {"text": "\u0e01\u0e32"}}}, "brand.outro.title.text", "can't be drawn"),
+        ({"outro": {"title": {"text": "\U00016fff"}}}, "brand.outro.title.text", "every font here lacks"),
+        (
+            {"font": "Inter", "outro": {"title": {"text": "\u0e01\u0e32"}}},
+            "brand.outro.title.text",
+            "the font Inter lacks",
+        ),
+        ({"font": "Comic Lettering"}, "brand.font", "Noto Sans Thai"),
+        ({"font_file": "data:font/ttf;base64,AAAA"}, "brand.font_file", "a TrueType or OpenType font"),
+        (
+            {"font_file": {"sha256": "0" * 64, "kind": "otf"}},
+            "brand.font_file.sha256",
+            "that of a font that one of your videos has",
+        ),
         (
             {"intro": {**TITLE, "narration": {"text": "Hi."}}},
             "brand.intro.narration",

@@ -10,7 +10,6 @@ import pytest
 
 from lambdas.animatic import clip, pictograms
 from lambdas.animatic.clip import DraftClip
-from lambdas.animatic.lettering import drawable
 from lambdas.animatic.pictograms import LANGUAGES, kind, named, picture
 from lambdas.animatic.words import read, read_shot
 from lambdas.domain.brief import Brief
@@ -18,6 +17,7 @@ from lambdas.domain.sentences import sentences
 from lambdas.domain.storyboard import Storyboard, seed_of
 from lambdas.domain.storyboard_answers import accept_storyboard, scene_prompt
 from lambdas.domain.storyboard_questions import storyboard_question
+from lambdas.media.lettering import drawable
 from reelworks.cloud.director.storyboards import fill
 
 

@@ -30,11 +30,13 @@ from lambdas.media.images import with_alpha
 from lambdas.media.mp4.merge import Piece
 from lambdas.media.overlays import Drawing, Overlay, logo_overlay, lower_third, third_overlay
 from lambdas.media.source import BytesSource, Source
+from lambdas.media.typesetting import Fonts
 from lambdas.production.scene_shots import between_ends
 from tests.factories import a_request, a_shot, a_video
 from tests.unit.clips import clip
 
 PICTURE = {"sha256": "2" * 64, "media_type": "image/png"}
+FONT = {"sha256": "3" * 64, "kind": "otf"}
 INTRO = {"title": {"text": "Kite Club"}}
 OUTRO = {"title": {"text": "Fly with us"}, "seconds": 2.5}
 BRAND = {
@@ -63,7 +65,13 @@ def test_an_intro_and_an_outro_stand_around_the_storyboard() -> None:
     ("brand", "param", "says"),
     [
         ("red", "brand", "must be"),
-        ({"font": "Arial"}, "brand.font", "is not a field; allowed: colours, logo, intro, outro."),
+        (
+            {"typeface": "Arial"},
+            "brand.typeface",
+            "is not a field; allowed: colours, font, font_file, logo, intro, outro.",
+        ),
+        ({"font": "Inter", "font_file": FONT}, "brand.font", "must be omitted when font_file is set"),
+        ({"font_file": {"sha256": "0" * 64, "kind": "woff"}}, "brand.font_file.kind", "one of ttf, otf, ttc"),
         ({"colours": {"text": "white"}}, "brand.colours.text", "must be a colour as #rrggbb"),
         ({"logo": {}}, "brand.logo.picture", "is required"),
         ({"logo": {"picture": PICTURE, "size": 2}}, "brand.logo.size", "from 0.02 to 0.5"),
@@ -210,18 +218,18 @@ def test_a_logo_is_in_its_corner_within_the_safe_area(film: tuple[int, int], cor
 
 def test_a_lower_third_fades_and_leaves_room_for_captions() -> None:
     film, fps = (320, 180), 8
-    third = third_overlay("Ada Lindgren", "Pilot", Colours(), film, (16, 80), fps, captioned=False)
+    third = third_overlay("Ada Lindgren", "Pilot", Colours(), film, (16, 80), fps, Fonts(), captioned=False)
     assert third
     assert (third.start, third.stop) == (20, 60), "half a second later, for five seconds"
     plain = grey(*film)
     seen = [int(np.abs(third.laid_over(plain, at).astype(int) - plain).sum()) for at in range(20, 60)]
     assert seen[0] < seen[1] == seen[20] == max(seen)
     assert seen[-1] < seen[-2]
-    short = third_overlay("Ada", "", Colours(), film, (16, 24), fps, captioned=False)
+    short = third_overlay("Ada", "", Colours(), film, (16, 24), fps, Fonts(), captioned=False)
     assert short
     assert (short.start, short.stop) == (16, 24)
     low, high = (
-        lower_third("Ada", "Pilot", Colours(), film, captioned=captioned).getchannel("A").getbbox()
+        lower_third("Ada", "Pilot", Colours(), film, Fonts(), captioned=captioned).getchannel("A").getbbox()
         for captioned in (False, True)
     )
     assert low

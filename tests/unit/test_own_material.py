@@ -25,6 +25,7 @@ from lambdas.domain.storyboard import SILENT, Zoom, parse_partial, parse_storybo
 from lambdas.domain.video_request import Origin, OriginKind
 from lambdas.media.cards import card_clip, title_card
 from lambdas.media.conform import FilmFormat, excerpt
+from lambdas.media.typesetting import Fonts
 from lambdas.production.clips_to_make import clips_to_make
 from tests.factories import a_request, a_shot, a_video
 
@@ -198,7 +199,7 @@ def red(frame: Any) -> Any:
 
 @pytest.mark.parametrize("fit", Framing)
 def test_a_picture_fills_the_film_as_its_setting_says(fit: Framing) -> None:
-    frames = frames_of(card_clip(Card(), png(160, 80), (64, 96), 8, 3, fit))
+    frames = frames_of(card_clip(Card(), png(160, 80), (64, 96), 8, 3, fit, Fonts()))
     assert len(frames) == 3
     corner, middle = frames[0][4, 4], frames[0][48, 32]
     assert middle[0] > 150
@@ -208,11 +209,11 @@ def test_a_picture_fills_the_film_as_its_setting_says(fit: Framing) -> None:
 
 
 def test_a_zoom_is_slow_and_even() -> None:
-    frames = frames_of(card_clip(Card(zoom=Zoom.IN), png(128, 128), (128, 128), 8, 9, Framing.COVER))
+    frames = frames_of(card_clip(Card(zoom=Zoom.IN), png(128, 128), (128, 128), 8, 9, Framing.COVER, Fonts()))
     sizes = [red(frame).sum() ** 0.5 for frame in frames]
     assert sizes == sorted(sizes)
     assert sizes[-1] / sizes[0] == pytest.approx(1.12, abs=0.04)
-    out = frames_of(card_clip(Card(zoom=Zoom.OUT), png(128, 128), (128, 128), 8, 9, Framing.COVER))
+    out = frames_of(card_clip(Card(zoom=Zoom.OUT), png(128, 128), (128, 128), 8, 9, Framing.COVER, Fonts()))
     assert np.abs(out[-1] - frames[0]).mean() < 3
 
 
@@ -222,7 +223,7 @@ def test_a_zoom_is_slow_and_even() -> None:
 )
 def test_a_title_card_shows_its_words_inside_the_margins(size: tuple[int, int], text: str) -> None:
     colours = Colours(background="#ffffff", text="#000000", accent="#ff0000")
-    card = np.asarray(title_card(text[:200], "And a subtitle", size, colours)).astype(int)
+    card = np.asarray(title_card(text[:200], "And a subtitle", size, colours, Fonts())).astype(int)
     drawn = card.min(axis=2) < 128
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     assert columns[0] >= 0.09 * size[0]
@@ -235,7 +236,7 @@ def test_a_title_card_shows_its_words_inside_the_margins(size: tuple[int, int], 
 
 @pytest.mark.parametrize(("fit", "bars"), [(Fit.COVER, False), (Fit.FIT, True), (Fit.BLUR, False)])
 def test_a_clip_fills_the_film_as_its_setting_says(fit: Fit, bars: bool) -> None:
-    source = card_clip(Card(), png(160, 80), (160, 80), 8, 8, Framing.COVER)
+    source = card_clip(Card(), png(160, 80), (160, 80), 8, 8, Framing.COVER, Fonts())
     made = excerpt(source, FilmFormat(64, 96, Fraction(8)), fit, start=2, frames=4, lead=0)
     frames = frames_of(made)
     assert (len(frames), frames[0].shape) == (4, (96, 64, 3))
