@@ -39,14 +39,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the films, which take longest, and end with the unit tests, which are short: then all
-    workers end together. Between them, mix the folders' files: then tests that wait for a cloud run beside
-    those that compute."""
+    """Begin with the films, which take longest, and end with the media and unit tests, which are short: then
+    all workers end together. Between them, mix the folders' files: then tests that wait for a cloud run
+    beside those that compute."""
     folders: dict[Path, list[Path]] = {}
     for file in dict.fromkeys(item.path for item in items):
         folders.setdefault(file.parent, []).append(file)
     places = {
-        file: ({"films": 0, "studio": 0, "unit": 2}.get(folder.name, 1), (number + 0.5) / len(files))
+        file: (
+            {"films": 0, "studio": 0, "media": 2, "unit": 2}.get(folder.name, 1),
+            (number + 0.5) / len(files),
+        )
         for folder, files in folders.items()
         for number, file in enumerate(files)
     }

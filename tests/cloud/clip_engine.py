@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.cloud.echo_engine import UnixServer
-from tests.unit.clips import clip
+from tests.media.clips import clip
 
 
 class ClipEngine(BaseHTTPRequestHandler):

@@ -44,8 +44,8 @@ from tests.cloud.policy_mutants import Call
 from tests.cloud.real_template import Client
 from tests.cloud.servers import serving, wait_until
 from tests.factories import a_plan, a_request, a_video
-from tests.unit.clips import clip, padded
-from tests.unit.sounds import encoded, tone
+from tests.media.clips import clip, padded
+from tests.media.sounds import encoded, tone
 
 _PATIENCE = 120  # seconds
 _SMALL = {"size": "96x64", "fps": 8}  # quickly drawn

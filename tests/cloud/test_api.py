@@ -39,7 +39,7 @@ from tests.cloud.deployment import Context, Deployment, png, rest_event
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.factories import a_plan
-from tests.unit import sounds
+from tests.media import sounds
 
 MUSIC = {
     "audio_url": "data:audio/flac;base64,"

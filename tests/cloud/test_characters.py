@@ -22,8 +22,8 @@ from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.cloud.test_editing import filmed, now, put, scene, standing, waiting
+from tests.media.clips import clip
 from tests.png_bomb import bomb
-from tests.unit.clips import clip
 
 URL = "/v1/videos/characters"
 

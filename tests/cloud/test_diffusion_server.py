@@ -17,9 +17,9 @@ from lambdas.media.join import join
 from lambdas.media.probe import probe
 from tests.cloud.engine_server import Server, running
 from tests.contract import bad_requests, document
+from tests.media.clips import decoded, top_level_boxes
 from tests.png_bomb import bomb
 from tests.tiny_checkpoint import MAX_TEXT_TOKENS, SIZE, make_tiny_checkpoint
-from tests.unit.clips import decoded, top_level_boxes
 
 Document = dict[str, Any]
 

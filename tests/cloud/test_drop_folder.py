@@ -23,8 +23,8 @@ from lambdas.intake import drop_folder
 from lambdas.intake.drop_folder import DropFolder
 from lambdas.media.font import FONT
 from tests.cloud.deployment import Context, Deployment, deployed, event, png
-from tests.unit import sounds
-from tests.unit.clips import clip
+from tests.media import sounds
+from tests.media.clips import clip
 
 
 @pytest.fixture(scope="module")

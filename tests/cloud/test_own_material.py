@@ -15,9 +15,9 @@ from tests.cloud.rest import call, create, gateway
 from tests.cloud.servers import serving
 from tests.cloud.test_api import stored
 from tests.cloud.test_uploads import sent
-from tests.unit.clips import clip
-from tests.unit.media_files import with_sound
-from tests.unit.sounds import encoded, tone
+from tests.media.clips import clip
+from tests.media.files import with_sound
+from tests.media.sounds import encoded, tone
 
 SPOKEN = with_sound()
 URL = "data:video/mp4;base64," + b64encode(SPOKEN).decode()

@@ -30,10 +30,10 @@ from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, complete, create, gateway
 from tests.cloud.servers import serving
 from tests.factories import a_shot
-from tests.unit.clips import clip, pictures
-from tests.unit.flashes import flashing
-from tests.unit.media_files import flat, recorded
-from tests.unit.test_media_upload import damaged, turned
+from tests.media.clips import clip, pictures
+from tests.media.files import flat, recorded
+from tests.media.flashes import flashing
+from tests.media.test_upload import damaged, turned
 
 OLD_OPENAI = Path(__file__).parents[2] / ".venv" / "openai-2.2.0"
 SCENE = {"image": {"positive_prompt": "A kite."}, "video": {"positive_prompt": "A kite."}, "seconds": 2}

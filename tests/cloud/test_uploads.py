@@ -13,8 +13,8 @@ from lambdas.media import images, music
 from tests.cloud.deployment import Deployment, png
 from tests.cloud.rest import Answer, call, create
 from tests.cloud.test_editing import now
-from tests.unit.clips import clip, padded
-from tests.unit.sounds import encoded, tone
+from tests.media.clips import clip, padded
+from tests.media.sounds import encoded, tone
 
 URL = "/v1/uploads"
 

@@ -20,8 +20,8 @@ from tests.cloud.servers import serving
 from tests.comfyui_server import ComfyUIServer, Graph
 from tests.films.conftest import REPOSITORY, Cloud
 from tests.films.looking import look_at
+from tests.media.flashes import beeps_in, flashes_in
 from tests.shared import copy_assembly_of_a_pc
-from tests.unit.flashes import beeps_in, flashes_in
 
 SIZE = ("--size", "96x64", "--fps", "8", "--seed", "7")
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
 from tests.films.requests import Api, board, finish, scene, wait_for
-from tests.unit.sounds import encoded, tone
+from tests.media.sounds import encoded, tone
 
 ANIMALS = ("bee", "fox", "owl", "whale", "horse", "frog", "cat", "crab")
 

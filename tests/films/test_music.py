@@ -13,7 +13,7 @@ import pytest
 
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
-from tests.unit import sounds
+from tests.media import sounds
 
 HUM = 3520  # Hz: above a voice's strongest tones
 

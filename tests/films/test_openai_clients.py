@@ -13,7 +13,7 @@ from tests.cloud.servers import answering
 from tests.films.clients import ENGINE, HEIGHT, NEWEST_OPENAI, OLD_OPENAI, SIZE, WIDTH, documented, run_python
 from tests.films.conftest import Cloud
 from tests.films.looking import look_at
-from tests.unit.clips import clip
+from tests.media.clips import clip
 
 BOTH = pytest.mark.parametrize("path", [NEWEST_OPENAI, OLD_OPENAI], ids=["openai-3.57", "openai-2.2"])
 

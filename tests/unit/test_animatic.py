@@ -13,7 +13,7 @@ from lambdas.animatic.clip import REVISION, DraftClip, draw_clip, last_picture
 from lambdas.domain.engines import CATALOGUE
 from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.unit.clips import Pixels, decoded, decoded_frames, top_level_boxes
+from tests.media.clips import Pixels, decoded, decoded_frames, top_level_boxes
 
 DESERT = "A car in the desert at sunset"  # quickly drawn
 

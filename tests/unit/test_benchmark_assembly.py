@@ -13,7 +13,7 @@ import pytest
 from benchmarks import assembly
 from benchmarks.assembly import FILMS, LARGE, LONG, PEERS, SMALL, Bench, Cost, Film, Joiner, Measured, Run
 from containers.diffusion.export import mp4
-from tests.unit.clips import pictures
+from tests.media.clips import pictures
 
 TINY = Film("tiny", 64, 48, 9, 8, 3)
 

@@ -33,7 +33,7 @@ from lambdas.media.source import BytesSource, Source
 from lambdas.media.typesetting import Fonts
 from lambdas.production.scene_shots import between_ends
 from tests.factories import a_request, a_shot, a_video
-from tests.unit.clips import clip
+from tests.media.clips import clip
 
 PICTURE = {"sha256": "2" * 64, "media_type": "image/png"}
 FONT = {"sha256": "3" * 64, "kind": "otf"}

@@ -19,7 +19,7 @@ from lambdas.media.sound_input import clip_samples
 from lambdas.media.source import BytesSource
 from tests.comfyui_server import film
 from tests.contract import document
-from tests.unit.flashes import beeps_of, flashes_in
+from tests.media.flashes import beeps_of, flashes_in
 
 ASKED: dict[str, Any] = {"width": 96, "height": 64, "length": 17, "fps": 8}
 

@@ -20,7 +20,7 @@ from lambdas.media.content_credentials import Untrustworthy, sign, supports, ver
 from reelworks.cli import app
 from reelworks.cloud.lifecycle.development_certificate import NAME, development_secret, is_current
 from tests.factories import a_plan, a_request, a_video
-from tests.unit.clips import clip
+from tests.media.clips import clip
 
 SECRET = development_secret()
 KEY = SigningKey(SECRET, None)

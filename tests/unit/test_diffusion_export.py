@@ -9,7 +9,7 @@ import pytest
 from containers.diffusion.export import Export, mp4
 from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.unit.clips import decoded, decoded_frames, nal_types, pictures, shown_seconds, top_level_boxes
+from tests.media.clips import decoded, decoded_frames, nal_types, pictures, shown_seconds, top_level_boxes
 
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 180, 40))
 

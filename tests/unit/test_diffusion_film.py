@@ -19,7 +19,7 @@ from containers.diffusion.video import video_frames
 from lambdas.domain import film_format
 from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.unit.clips import decoded
+from tests.media.clips import decoded
 
 RED, GREEN, BLUE, YELLOW = (220, 30, 40), (30, 180, 60), (40, 60, 210), (220, 200, 40)
 Size = tuple[int, int]

@@ -17,7 +17,7 @@ from reelworks.export.final_cut import fcpxml
 from reelworks.export.material import Chapter, Material, Shot, Sound, cuts
 from reelworks.export.open_timeline import edit_decision_list, timeline
 from reelworks.export.project import export, read_me
-from tests.unit import clips, sounds
+from tests.media import clips, sounds
 
 VIDEO = "video_0123456789abcdef0123456789abcdef"
 

@@ -587,7 +587,7 @@ def test_a_workflow_s_clips_always_get_the_film_s_size() -> None:
 @pytest.mark.parametrize(
     ("name", "address"),
     [
-        ("animatic", "fb04eef5abb95a34dcf98950d6ac6a6e9545b9f21398b7ffe69d6ae3d9c6bda0"),
+        ("animatic", "c8692d0b07e358777187af72136ed345a8955740a26b4c16e7b37b969572c130"),
         ("cogvideox-5b", "5bed9620f4e3171cff4148341c333f6fb9e612d67456e101c6450405d45467c6"),
         ("cogvideox-1.5-5b", "07bb0adb1a616563197226107116c5ca43c4a30597e1e3eacce3ec949e16ea44"),
         ("cogvideox-nano", "1d017183433e082df8e90e65886ddee4661b8e7b814429889e972ef9f5ee7827"),

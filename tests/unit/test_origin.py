@@ -27,7 +27,7 @@ from lambdas.domain.video_parts import Enhancement
 from lambdas.domain.video_request import Origin, OriginKind, VideoRequest
 from lambdas.media.conform import FilmFormat, check_upload, excerpt
 from tests.factories import a_request, a_shot, a_video
-from tests.unit.clips import clip
+from tests.media.clips import clip
 
 ANIMATIC = CATALOGUE["animatic"]
 NANO = CATALOGUE["cogvideox-nano"]

@@ -16,7 +16,7 @@ from lambdas.media.captions import turns
 from lambdas.media.sound import Placed, mix
 from lambdas.production.film_layout import cues
 from tests.factories import a_request, a_shot, a_video
-from tests.unit.sounds import decoded, encoded, tone
+from tests.media.sounds import decoded, encoded, tone
 
 RATE = 24_000  # Polly's
 WORDS = {"One": 0.12, "two": 0.61, "three": 1.43}

@@ -9,7 +9,7 @@ from lambdas.domain.prices import of_work
 from lambdas.media.mp4.work_box import without_work_box
 from lambdas.media.probe import probe
 from tests.contract import document
-from tests.unit.clips import clip
+from tests.media.clips import clip
 
 EXAMPLE = document("work_box")
 BOX = bytes.fromhex(EXAMPLE["hex"])

@@ -36,8 +36,8 @@ from lambdas.tasks import draw_still, narrate, write_storyboard
 from tests.cloud.deployment import Context, Deployment, next_message, png
 from tests.cloud.servers import wait_until
 from tests.factories import a_plan
-from tests.unit.clips import clip as real_clip
-from tests.unit.sounds import encoded, tone
+from tests.media.clips import clip as real_clip
+from tests.media.sounds import encoded, tone
 
 TENANT = "acme"
 PRICES = AWS.with_instances({"cogvideox-nano": 3.60})

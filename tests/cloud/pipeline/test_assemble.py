@@ -43,10 +43,10 @@ from tests.cloud.pipeline.bench import TENANT, Bench, film_clip, spoken_sound
 from tests.cloud.pipeline.watched_s3 import WatchedS3
 from tests.cloud.servers import serving
 from tests.factories import a_shot
-from tests.unit import sounds
-from tests.unit.clips import decoded, padded, pictures
-from tests.unit.media_files import recorded, with_sound
-from tests.unit.sounds import Wave
+from tests.media import sounds
+from tests.media.clips import decoded, padded, pictures
+from tests.media.files import recorded, with_sound
+from tests.media.sounds import Wave
 
 TINY = {"width": 96, "height": 64, "fps": 8}  # of a draft
 

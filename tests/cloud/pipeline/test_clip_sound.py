@@ -20,9 +20,9 @@ from lambdas.tasks import plan as plan_task
 from tests.cloud.pipeline.bench import TENANT, Bench
 from tests.cloud.pipeline.test_assemble import HUM, TONES, heard, hum, sentence
 from tests.factories import a_shot
-from tests.unit import sounds
-from tests.unit.flashes import HERTZ, beeps_in, beeps_of, flashes_in, flashing
-from tests.unit.sounds import Wave
+from tests.media import sounds
+from tests.media.flashes import HERTZ, beeps_in, beeps_of, flashes_in, flashing
+from tests.media.sounds import Wave
 
 TINY = {"width": 96, "height": 64, "fps": 24}
 IN_STEP = 0.02  # seconds

@@ -14,7 +14,7 @@ from lambdas.tasks import draw_clip, plan
 from tests.cloud.deployment import Context, png
 from tests.cloud.pipeline.bench import TENANT, Bench, a_brief
 from tests.factories import a_shot
-from tests.unit.media_files import with_sound
+from tests.media.files import with_sound
 
 SMALL = {"width": 96, "height": 64, "fps": 8, "seconds": 7}  # cut into two clips
 

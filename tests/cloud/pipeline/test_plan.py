@@ -21,8 +21,8 @@ from tests.cloud.pipeline.bench import (
     converse_answer,
     spoken_sound,
 )
-from tests.unit import sounds
-from tests.unit.test_media_beats import clicks
+from tests.media import sounds
+from tests.media.test_beats import clicks
 
 PARAGRAPH = (
     "A honey bee settles on a white daisy in a summer meadow and gathers pollen from its yellow heart. "

@@ -24,7 +24,7 @@ from lambdas.tasks import publish
 from reelworks.cloud.lifecycle.development_certificate import NAME, development_secret
 from tests.cloud.pipeline.bench import SIGNING_SECRET, TENANT, Bench, a_brief, a_scene
 from tests.factories import a_shot
-from tests.unit.clips import clip, decoded
+from tests.media.clips import clip, decoded
 
 FILM, POSTER, SHEET, REPORT = b"the film", b"the poster", b"the sheet", b"{}"
 CAPTIONS = {"vtt": b"WEBVTT", "srt": b"1", "ass": b"[Script Info]"}

@@ -29,8 +29,8 @@ from tests.cloud.pipeline.bench import (
     converse_answer,
     tool_answer,
 )
-from tests.unit.clips import clip, decoded
-from tests.unit.test_media_upload import turned
+from tests.media.clips import clip, decoded
+from tests.media.test_upload import turned
 
 SMALL = {"width": 96, "height": 64, "fps": 8}
 PARAGRAPH = (

@@ -18,7 +18,7 @@ from lambdas.tasks import render_clip
 from tests.cloud.deployment import png
 from tests.cloud.pipeline.bench import TENANT, Bench, Task
 from tests.factories import a_shot
-from tests.unit.clips import decoded
+from tests.media.clips import decoded
 
 IMAGE = {"key": "uploads/acme/frame.png", "sha256": "1" * 64, "width": 320, "height": 180}
 

@@ -14,8 +14,8 @@ from lambdas.notices import settle_clip
 from lambdas.production.plans import store_plan
 from tests.cloud.deployment import Context
 from tests.cloud.pipeline.bench import TENANT, Bench, Task, film_clip
-from tests.unit.flashes import muxed
-from tests.unit.sounds import tone
+from tests.media.flashes import muxed
+from tests.media.sounds import tone
 
 REFUSAL = {"error": {"code": "invalid_request", "param": "frames", "message": "frames must be 8N+1 up to 49"}}
 MEMORY = {"error": {"code": "out_of_memory", "param": None, "message": "the GPU has 24 GB, 31 were needed"}}

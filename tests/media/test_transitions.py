@@ -4,7 +4,7 @@ from av.video.frame import VideoFrame
 
 from lambdas.domain.assembly import Transition, TransitionKind
 from lambdas.media.transitions import WIPE_EDGE, mixed, transition
-from tests.unit.clips import Pixels
+from tests.media.clips import Pixels
 
 WIDTH, HEIGHT = 32, 8
 BLACK = (16, 128, 128)

@@ -21,8 +21,8 @@ from lambdas.media.limits import LONGEST_SECONDS, MOST_FRAMES, MOST_INDEX_BYTES,
 from lambdas.media.probe import probe
 from lambdas.media.sound_input import samples
 from lambdas.media.spritesheet import spritesheet
-from tests.unit.clips import clip, pictures, sound_only
-from tests.unit.media_files import bare, flat, patched, recorded, with_sound
+from tests.media.clips import clip, pictures, sound_only
+from tests.media.files import bare, flat, patched, recorded, with_sound
 
 FILM = FilmFormat(96, 64, Fraction(8))
 

@@ -1,6 +1,6 @@
 """Damage clips and films in many ways and pass them to every reader: a separate program, since it may crash.
 
-`python -m tests.unit.media_fuzz [NUMBER]` reads all files, or only that one. Each file's number is printed
+`python -m tests.media.fuzz [NUMBER]` reads all files, or only that one. Each file's number is printed
 before it is read, so the last number printed is the file that crashed the process.
 """
 
@@ -31,8 +31,8 @@ from lambdas.media.sound import silence
 from lambdas.media.source import BytesSource, Source
 from lambdas.media.splice import splice
 from lambdas.media.spritesheet import spritesheet
-from tests.unit.clips import pictures
-from tests.unit.media_files import recorded, with_sound
+from tests.media.clips import pictures
+from tests.media.files import recorded, with_sound
 
 FILES = 560
 MEMORY = 3 * 1024**3

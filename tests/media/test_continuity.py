@@ -13,7 +13,7 @@ from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.segments import decode
 from lambdas.media.source import BytesSource, Source
-from tests.unit.clips import Pixels
+from tests.media.clips import Pixels
 
 SIZE = 96, 64
 

@@ -8,7 +8,7 @@ import av
 import numpy as np
 
 from lambdas.media.encode import encode
-from tests.unit.sounds import Wave, decoded
+from tests.media.sounds import Wave, decoded
 
 RATE = 48_000
 BEEP_SECONDS = 0.05

@@ -10,7 +10,7 @@ from lambdas.media.limits import MOST_INDEX_BYTES
 from lambdas.media.mp4.boxes import BoxReader, box, box_header, children, runs
 from lambdas.media.mp4.clip import read_clip
 from lambdas.media.source import BytesSource
-from tests.unit.clips import clip, reordered_clip
+from tests.media.clips import clip, reordered_clip
 
 WHOLE = reordered_clip(20)
 

@@ -13,8 +13,8 @@ from lambdas.media.conform import FilmFormat, check_length, conform, conforms
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.probe import ClipInfo, probe
 from lambdas.media.source import BytesSource
-from tests.unit.clips import Pixels, clip, decoded, pictures, shown_seconds
-from tests.unit.media_files import flat, patched, recorded, with_sound
+from tests.media.clips import Pixels, clip, decoded, pictures, shown_seconds
+from tests.media.files import flat, patched, recorded, with_sound
 
 FILM = FilmFormat(96, 64, Fraction(8))
 RED, GREEN, BLUE, GREY = (200, 30, 60), (30, 180, 40), (20, 40, 190), (120, 120, 120)

@@ -6,7 +6,7 @@ import pytest
 
 from lambdas.media.encode import encode
 from lambdas.media.probe import probe
-from tests.unit.clips import clip, decoded, decoded_frames, pictures, shown_seconds, top_level_boxes
+from tests.media.clips import clip, decoded, decoded_frames, pictures, shown_seconds, top_level_boxes
 
 
 @pytest.mark.parametrize(

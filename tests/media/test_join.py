@@ -10,7 +10,7 @@ import pytest
 from lambdas.domain.errors import ClipsDiffer, ClipUnreadable
 from lambdas.media.join import join
 from lambdas.media.probe import probe
-from tests.unit.clips import clip, decoded, pictures, shown_seconds, sound_only, top_level_boxes
+from tests.media.clips import clip, decoded, pictures, shown_seconds, sound_only, top_level_boxes
 
 
 def joined(*clips: bytes) -> bytes:

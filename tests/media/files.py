@@ -9,7 +9,7 @@ from typing import Any
 import av
 import numpy as np
 
-from tests.unit.clips import Pixels, pictures
+from tests.media.clips import Pixels, pictures
 
 
 def recorded(

@@ -13,7 +13,7 @@ from lambdas.media.encode import splice_points
 from lambdas.media.mp4.clip import Clip, read_clip
 from lambdas.media.segments import decode, encode_segment, ends, starts
 from lambdas.media.source import BytesSource
-from tests.unit.clips import clip, decoded_frames, pictures
+from tests.media.clips import clip, decoded_frames, pictures
 
 
 def read(mp4: bytes) -> Clip:

@@ -15,7 +15,7 @@ from lambdas.media.captions import Cue
 from lambdas.media.encode import encode
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.source import BytesSource, Source
-from tests.unit.clips import Pixels, clip, decoded, nal_types, reordered_clip
+from tests.media.clips import Pixels, clip, decoded, nal_types, reordered_clip
 
 FPS = 8
 SMALL = (96, 64)

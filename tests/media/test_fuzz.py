@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.unit.media_fuzz import FILES
+from tests.media.fuzz import FILES
 
 ROOT = Path(__file__).parents[2]
 # Takes 9 s on two cores.
@@ -15,7 +15,7 @@ PATIENCE = 300
 
 def test_damaged_files_neither_crash_nor_hang_nor_fill_the_memory() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.unit.media_fuzz"],
+        [sys.executable, "-m", "tests.media.fuzz"],
         cwd=ROOT,
         capture_output=True,
         text=True,

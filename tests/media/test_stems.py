@@ -12,7 +12,7 @@ from lambdas.media.background import Bed
 from lambdas.media.sound import Placed, mix, silence
 from lambdas.media.sound_input import samples
 from lambdas.media.stems import pack
-from tests.unit.sounds import Wave, decoded, encoded, level, tone
+from tests.media.sounds import Wave, decoded, encoded, level, tone
 
 RATE = 48_000
 SPEECH, CLIPS, MUSIC = 1000, 2500, 220  # Hz

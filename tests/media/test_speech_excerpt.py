@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lambdas.domain.errors import SoundUnreadable
 from lambdas.media.sound import Placed
 from lambdas.media.speech_excerpt import excerpt
-from tests.unit.sounds import encoded, tone
+from tests.media.sounds import encoded, tone
 
 
 def heard(wav: bytes) -> NDArray[np.float64]:

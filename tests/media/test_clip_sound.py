@@ -18,8 +18,8 @@ from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_filters import measure
 from lambdas.media.sound_input import check_sound, clip_samples, has_sound, samples
 from lambdas.media.source import BytesSource
-from tests.unit.flashes import beeps_in, beeps_of, flashes_in, flashing, muxed
-from tests.unit.sounds import Wave, decoded, encoded, level, noise, tone
+from tests.media.flashes import beeps_in, beeps_of, flashes_in, flashing, muxed
+from tests.media.sounds import Wave, decoded, encoded, level, noise, tone
 
 RATE, FPS = 48_000, 24
 IN_STEP = 0.02  # seconds

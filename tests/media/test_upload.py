@@ -13,8 +13,8 @@ from lambdas.domain.errors import ClipUnreadable
 from lambdas.media import conform
 from lambdas.media.conform import FilmFormat, check_upload, excerpt
 from lambdas.media.mp4.boxes import box
-from tests.unit.clips import clip, pictures
-from tests.unit.media_files import flat, patched, recorded
+from tests.media.clips import clip, pictures
+from tests.media.files import flat, patched, recorded
 
 GREEN = (20, 160, 60)
 FILM = FilmFormat(64, 48, Fraction(8))

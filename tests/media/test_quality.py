@@ -14,8 +14,8 @@ from lambdas.media.background import Bed
 from lambdas.media.encode import encode
 from lambdas.media.quality import measure_clip, measure_sound
 from lambdas.media.sound import Placed, mix
-from tests.unit.flashes import muxed
-from tests.unit.sounds import Wave, encoded, noise, tone
+from tests.media.flashes import muxed
+from tests.media.sounds import Wave, encoded, noise, tone
 
 Picture = NDArray[np.uint8]
 WIDTH, HEIGHT, FPS = 192, 128, 8

@@ -14,7 +14,7 @@ from lambdas.media.encode import encode, splice_points
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.source import BytesSource, Source
 from lambdas.media.splice import splice
-from tests.unit.clips import Pixels, decoded_frames, shown_seconds
+from tests.media.clips import Pixels, decoded_frames, shown_seconds
 
 WIDTH, HEIGHT, FPS = 64, 48, 8
 CROSSFADE, FADE, WIPE, NONE = (

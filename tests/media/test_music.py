@@ -12,8 +12,8 @@ import pytest
 from lambdas.domain.errors import MusicRejected
 from lambdas.media.music import MAX_BYTES, check_music
 from lambdas.media.sound_input import samples
-from tests.unit import clips, sounds
-from tests.unit.test_media_images import image_bytes
+from tests.media import clips, sounds
+from tests.media.test_images import image_bytes
 
 
 def sound(seconds: float = 1.5, kind: str = "wav") -> bytes:

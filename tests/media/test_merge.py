@@ -22,7 +22,7 @@ from lambdas.media.mp4.clip import read_clip
 from lambdas.media.mp4.merge import Chapter, Piece, lay_out
 from lambdas.media.mp4.tables import read_track
 from lambdas.media.source import BytesSource, FileSource
-from tests.unit.clips import (
+from tests.media.clips import (
     clip,
     decoded,
     nal_types,

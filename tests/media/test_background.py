@@ -8,7 +8,7 @@ import pytest
 from lambdas.domain.errors import SoundUnreadable
 from lambdas.media.background import Bed, background
 from lambdas.media.sound_input import RATE
-from tests.unit.sounds import Wave, encoded, tone
+from tests.media.sounds import Wave, encoded, tone
 
 
 def played(seconds: float, music: Wave, **how: float) -> Wave:

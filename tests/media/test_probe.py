@@ -8,7 +8,7 @@ import pytest
 
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.media.probe import probe
-from tests.unit.clips import clip, pictures, sound_only
+from tests.media.clips import clip, pictures, sound_only
 
 
 def test_reads_bytes_files_and_paths_alike(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 from lambdas.domain.errors import ClipUnreadable
 from lambdas.media.encode import encode
 from lambdas.media.frames import last_frame, poster
-from tests.unit.clips import clip, decoded, sound_only
+from tests.media.clips import clip, decoded, sound_only
 
 
 def opened(data: bytes) -> Image.Image:

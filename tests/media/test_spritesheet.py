@@ -12,7 +12,7 @@ from lambdas.media.encode import encode
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.source import BytesSource
 from lambdas.media.spritesheet import COLUMNS, MOST_TILES, Sheet, spritesheet
-from tests.unit.clips import clip, sound_only
+from tests.media.clips import clip, sound_only
 
 
 def film(frames: int, *, fps: Fraction | int = 8, width: int = 96, height: int = 64) -> bytes:

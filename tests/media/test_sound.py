@@ -16,8 +16,8 @@ from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.sound import Placed, Sound, mix, silence
 from lambdas.media.sound_input import length
 from lambdas.media.source import BytesSource
-from tests.unit.clips import clip
-from tests.unit.sounds import KINDS, Wave, decoded, encoded, level, loudness, noise, tone, true_peak
+from tests.media.clips import clip
+from tests.media.sounds import KINDS, Wave, decoded, encoded, level, loudness, noise, tone, true_peak
 
 RATE = 48_000
 
