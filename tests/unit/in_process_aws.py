@@ -1,8 +1,8 @@
-"""AWS inside the test's process, without a socket: ministack's DynamoDB and S3, which evaluate each condition and
-transaction, and a queue, a bus and executions that a test moves itself. Its clients are the functions' own."""
+"""AWS inside the test's process, without a socket: ministack's DynamoDB and S3, which evaluate each condition
+and transaction, and a queue, a bus and executions that a test moves itself."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -39,9 +39,17 @@ class InProcessAws:
         self.events: list[dict[str, Any]] = []  # of the bus, each with its name and detail
         self.executions: dict[str, str] = {}  # status by name
         self.kill_after: int | None = None  # calls that take effect before the process is gone
+        self.meanwhile: tuple[int, Callable[[], Any]] | None = (
+            None  # what happens before the call after so many
+        )
 
     def answer(self, request: Any, **_: Any) -> AWSResponse:
         """Answer one request of botocore (its event before-send)."""
+        if self.meanwhile is not None:
+            left, act = self.meanwhile
+            self.meanwhile = (left - 1, act) if left else None
+            if not left:
+                act()
         if self.kill_after is not None:
             if self.kill_after == 0:
                 raise Killed
