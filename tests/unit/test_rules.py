@@ -1,9 +1,9 @@
 """The rules of records and executions, in any order that hypothesis thinks of, kills included.
 
-What a client, the queue and upkeep do is the functions' own code on tables that evaluate their conditions. Of
-an execution's steps, it is what they write to the record. Every walk ends with a quiet time: messages arrive,
-upkeep runs, executions go on. Then each video has ended, its quotas are given back, and no attempt made a clip
-twice.
+What a client, the queue and upkeep do is the functions' own code on tables that evaluate their conditions. An
+execution's steps write what the states write to the record. Every walk ends with a quiet time: messages
+arrive, upkeep runs, executions go on. Then each video has ended, its quotas are given back, and no attempt made
+a clip twice.
 
 REELWORKS_RULES=1000 walks longer and more often: `REELWORKS_RULES=1000 pytest -n 0 tests/unit/test_rules.py`.
 """
@@ -42,7 +42,7 @@ CLIP_COST = 0.25
 NONCES = ("one", "two")
 VIDEOS = st.sampled_from([video_id(TENANT, nonce) for nonce in NONCES])
 DEEDS = st.sampled_from(["create", "dispatch", "cancel", "retry", "upkeep"])
-KILLS = st.none() | st.integers(0, 14)
+KILLS = st.sampled_from([None] * 14 + [*range(2, 16, 2)])  # mostly none, or walks stay short
 QUIET_ROUNDS = 30
 _FIELDS = {"prompt": "A kite in the wind", "seconds": 1}
 _ORDER = (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING, Stage.COMPLETED)
@@ -315,8 +315,8 @@ def _ids() -> list[str]:
 
 TestRules = Rules.TestCase
 TestRules.settings = settings(
-    max_examples=WALKS or 12,
-    stateful_step_count=50 if WALKS else 15,
+    max_examples=WALKS or 16,
+    stateful_step_count=50 if WALKS else 25,
     deadline=None,
     derandomize=not WALKS,
     database=None,
