@@ -2,8 +2,8 @@
 
 What a client, the queue and upkeep do is the functions' own code on tables that evaluate their conditions. An
 execution's steps write what the states write to the record. Every walk ends with a quiet time: messages
-arrive, upkeep runs, executions go on. Then each video has ended, its quotas are given back, and no attempt made
-a clip twice.
+arrive, upkeep runs, executions go on. Then each video has ended, its quotas are given back, and no attempt
+made a clip twice.
 
 REELWORKS_RULES=1000 walks longer and more often: `REELWORKS_RULES=1000 pytest -n 0 tests/unit/test_rules.py`.
 """
@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -322,3 +323,17 @@ TestRules.settings = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.mark.parametrize("deed", ["create", "cancel"])
+def test_what_is_done_twice_at_once_counts_once(deed: str) -> None:
+    for after in range(12):
+        walk = Rules()
+        walk.deploy()
+        try:
+            if deed != "create":
+                walk.create(NONCES[0], None)
+            walk.meanwhile(deed, deed, _ids()[0], after)
+            walk.open_films_hold_their_place_once()
+        finally:
+            walk.teardown()
