@@ -316,7 +316,7 @@ def _ids() -> list[str]:
 
 TestRules = Rules.TestCase
 TestRules.settings = settings(
-    max_examples=WALKS or 16,
+    max_examples=WALKS or 8,
     stateful_step_count=50 if WALKS else 25,
     deadline=None,
     derandomize=not WALKS,
