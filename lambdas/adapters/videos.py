@@ -214,13 +214,19 @@ class Videos:
         item: dict[str, Any] | None = response.get("Item")
         return item
 
-    def advance(self, tenant: str, video_id: str, stage: Stage, **changes: Any) -> Video:
+    def advance(
+        self, tenant: str, video_id: str, stage: Stage, *, of_attempt: int | None = None, **changes: Any
+    ) -> Video:
         """Move a video to a stage, and change other fields.
 
-        Raises VideoClosed if the stage can't follow the video's current one, VideoNotFound if it is missing.
+        Raises VideoClosed if the stage can't follow the video's current one, or another attempt than
+        `of_attempt` has begun, VideoNotFound if it is missing.
         """
         while True:
-            if changed := self.advance_from(self.get(tenant, video_id), stage, **changes):
+            video = self.get(tenant, video_id)
+            if of_attempt not in (None, video.attempt):
+                raise VideoClosed(f"video {video.id} is in attempt {video.attempt}, not {of_attempt}")
+            if changed := self.advance_from(video, stage, **changes):
                 return changed
 
     def advance_from(self, video: Video, stage: Stage, **changes: Any) -> Video | None:

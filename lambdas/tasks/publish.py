@@ -80,6 +80,7 @@ def publish(
                 tenant,
                 video_id,
                 Stage.COMPLETED,
+                of_attempt=video.attempt,  # this try may have timed out but kept running, and another begun
                 **{
                     variant.field: _key_of(video, film, name)
                     for name, variant in VARIANTS.items()

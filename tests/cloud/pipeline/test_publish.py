@@ -315,6 +315,23 @@ def test_the_films_of_all_attempts_are_kept(bench: Bench) -> None:
     assert [film.attempt for film, _ in bench.now(video).dated_films] == [3, 2, 1]
 
 
+def test_a_late_try_does_not_complete_the_next_attempt(bench: Bench) -> None:
+    video = assembled(bench)
+
+    def begin_another() -> None:
+        bench.videos.advance(TENANT, video.id, Stage.FAILED)
+        assembled_again(bench, video)
+        bench.videos.advance(TENANT, video.id, Stage.PUBLISHING)
+
+    with pytest.raises(VideoClosed, match="attempt 2, not 1"):
+        publish_while(bench, video, begin_another)
+    now = bench.now(video)
+    assert (now.stage, now.attempt, now.films) == (Stage.PUBLISHING, 2, ())
+    assert not bench.deployment.keys("output", keys.delivered(TENANT, video.id, 1))
+    run(bench, now)
+    assert [film.attempt for film in bench.now(video).films] == [2]
+
+
 def test_a_film_published_by_another_try_stays(bench: Bench) -> None:
     video = assembled(bench)
     with pytest.raises(VideoClosed):
