@@ -117,9 +117,8 @@ class Rules(RuleBasedStateMachine):
 
     @rule(nonce=st.sampled_from(NONCES), kill=KILLS)
     def create(self, nonce: str, kill: int | None) -> None:
-        if self._killed(kill, lambda: Intake(self.api).accept(TENANT, _FIELDS, nonce=nonce)):
-            return
-        self.deleted.discard(video_id(TENANT, nonce))
+        self.deleted.discard(video_id(TENANT, nonce))  # it may be there again, whenever the create is killed
+        self._killed(kill, lambda: Intake(self.api).accept(TENANT, _FIELDS, nonce=nonce))
 
     @rule(again=st.booleans(), kill=KILLS)
     def deliver_message(self, again: bool, kill: int | None) -> None:
@@ -248,8 +247,8 @@ class Rules(RuleBasedStateMachine):
     def _deed(self, deed: str, id_: str) -> None:
         match deed:
             case "create":
-                Intake(self.api).accept(TENANT, _FIELDS, nonce=NONCES[_ids().index(id_)])
                 self.deleted.discard(id_)
+                Intake(self.api).accept(TENANT, _FIELDS, nonce=NONCES[_ids().index(id_)])
             case "dispatch":
                 request = QueuedRequest(tenant=TENANT, video_id=id_)
                 dispatch(request, self.videos, Machine(client("stepfunctions"), MACHINE), trace=None)
