@@ -103,10 +103,10 @@ def srt(cues: Sequence[Cue]) -> str:
     return _written(cues, "srt", lambda turn: _srt_text(turn.text))
 
 
-def vtt(cues: Sequence[Cue]) -> str:
-    """Return WebVTT text, with a timestamp tag before each word whose time is known. Raises ValueError as
-    `srt` does."""
-    return _written(cues, "vtt", _vtt_text)
+def vtt(cues: Sequence[Cue], *, timed: bool = True) -> str:
+    """Return WebVTT text, if `timed` with a timestamp tag before each word whose time is known. Raises
+    ValueError as `srt` does."""
+    return _written(cues, "vtt", _vtt_text if timed else lambda turn: _vtt_text(replace(turn, words=())))
 
 
 def timed_text(cues: Sequence[Cue], duration: Fraction, *, language: str) -> bytes:

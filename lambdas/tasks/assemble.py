@@ -22,6 +22,7 @@ from lambdas.domain.quality import QualityReport
 from lambdas.domain.shapes import Shape
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import AssemblyProgress, ShapeMade
+from lambdas.domain.video_request import CaptionStyle
 from lambdas.media.ass import ass
 from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
@@ -212,7 +213,8 @@ def _write_captions(plan: FilmPlan, inputs: Objects, outputs: Objects) -> None:
         return
     content = film_hash(plan)
     styled = ass(said, captions_design(plan, inputs), (plan.width, plan.height))
-    for variant, text in (("captions", vtt(said)), ("captions_srt", srt(said)), ("captions_ass", styled)):
+    web = vtt(said, timed=plan.caption_style is not CaptionStyle.PLAIN)
+    for variant, text in (("captions", web), ("captions_srt", srt(said)), ("captions_ass", styled)):
         extension, media_type = VARIANTS[variant].extension, VARIANTS[variant].media_type
         outputs.put(keys.captions(plan.tenant, content, extension), text.encode(), media_type)
 

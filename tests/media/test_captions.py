@@ -245,6 +245,7 @@ def spoken(start: float, end: float, text: str, *words: tuple[str, float]) -> Cu
 def test_webvtt_has_the_time_of_each_word() -> None:
     said = spoken(1, 3, "He said: “fish & chips”", ("He", 1), ("said", 1.25), ("fish", 2), ("chips", 2.5))
     (line,) = vtt([said]).splitlines()[4:5]
+    assert vtt([said], timed=False).splitlines()[4:5] == ["He said: “fish &amp; chips”"]
     assert line == "He <00:00:01.250>said: <00:00:02.000>“fish &amp; <00:00:02.500>chips”"
     assert "<" not in srt([said])
 
