@@ -25,6 +25,7 @@ def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_pa
         *("make", "--topic", "A kite finds the wind. Then it climbs over the hills.", "--scenes", "2"),
         *("--narrate", "--seed", "4"),
         *("--size", "320x180", "--fps", "8", "--captions", "--burn-captions", "--music", str(song)),
+        *("--caption-style", "karaoke"),
         *("--shape", "9:16", "--shape", "1:1:blur", "--focal-point", "left"),
     )
     assert (video["burn_captions"], round(video["music"]["seconds"], 1)) == (True, 2.5)
@@ -44,7 +45,9 @@ def test_a_film_has_background_music_and_burned_in_captions(cloud: Cloud, tmp_pa
 
     for cue in cues:
         shown = film.frames[(cue.start + cue.end) // 2 * 8 // 1000]
-        assert letters(shown) > letters(film.frames[0]) + 0.003, cue.plaintext
+        assert letters(shown) + lit(shown) > letters(film.frames[0]) + 0.003, cue.plaintext
+        assert lit(shown) > lit(film.frames[0]) + 0.001, "the word that is spoken"
+        assert "<00:00:" in cue.plaintext, "the PC's voice says when"
 
     others = {variant: look_at(Path(file), scale=1) for variant, file in video["shapes_paths"].items()}
     assert {name: (one.width, one.height) for name, one in others.items()} == {
@@ -80,6 +83,12 @@ def heard(path: Path) -> sounds.Wave:
 
 def hum(wave: sounds.Wave, start: float, stop: float) -> float:
     return sounds.level(wave[:, round(start * 48_000) : round(stop * 48_000)], HUM)
+
+
+def lit(frame: npt.NDArray[np.uint8]) -> float:
+    """Return the share of yellow pixels where captions are."""
+    red, green, blue = np.moveaxis(frame[len(frame) * 3 // 4 :].astype(int), 2, 0)
+    return float(((red > 200) & (green > 160) & (blue < 110)).mean())
 
 
 def outlined(frame: npt.NDArray[np.uint8], shape: str) -> float:
