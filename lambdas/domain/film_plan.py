@@ -72,7 +72,7 @@ class Card(Document):
         """Return what determines how it looks."""
         if self.picture is not None:
             return [_CARD, self.picture.sha256, self.zoom]
-        letters = [*self.lettered.font_address, self.language]
+        letters = self.lettered.address_in(self.language)
         return [_CARD, self.title, self.subtitle, self.colours.model_dump(), letters]
 
 
@@ -350,7 +350,7 @@ def _laid_over(plan: FilmPlan) -> dict[str, Any]:
         found["logo"] = [plan.logo.picture.sha256, plan.logo.corner, plan.logo.size]
     thirds = {scene.index: scene.lower_third.model_dump() for scene in plan.scenes if scene.lower_third}
     if thirds:
-        letters = [*plan.lettered.font_address, plan.language]
+        letters = plan.lettered.address_in(plan.language)
         found["lower_thirds"] = [[*thirds.items()], plan.colours.model_dump(), letters]
     return found
 

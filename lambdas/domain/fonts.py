@@ -25,7 +25,6 @@ class Lettered(Document):
     def has_font(self) -> bool:
         return self.font is not None or self.font_file is not None
 
-    @property
-    def font_address(self) -> list[Any]:
-        """What determines the font."""
-        return [self.font, self.font_file.sha256 if self.font_file else None]
+    def address_in(self, language: str) -> list[Any]:
+        """Return what determines the letters of a text in a language."""
+        return [self.font, self.font_file.sha256 if self.font_file else None, language]

@@ -203,7 +203,7 @@ class Film:
                 captioned=captioned,
             )
             if laid:
-                letters = [*plan.lettered.font_address, plan.language]
+                letters = plan.lettered.address_in(plan.language)
                 found.append(replace(laid, address=[*laid.address, letters]))
         return found
 

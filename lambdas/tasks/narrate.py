@@ -155,25 +155,24 @@ def _said(
     key, words_key = keys.speech(request.tenant, name), keys.speech_words(request.tenant, name)
     what = f"the narration of scene {request.scene}"
     found = sounds.find(key)
-    if found and (not times.needed or outputs.exists(words_key)):
-        seconds = length(BytesIO(outputs.get(key)), what)
-        if not times.needed:
-            return seconds, (), 0
-        return seconds, SpokenWords.model_validate_json(outputs.get(words_key)).words, 0
-    marks = speech.word_marks(said, by) if times.needed else None
+    timed = found and times.needed and outputs.exists(words_key)
+    asks = times.needed and not timed
+    marks = speech.word_marks(said, by) if asks else None
     sound = outputs.get(key) if found else speech.speak(said, by)
     seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
     words = SpokenWords(words=() if marks is None else spoken_words(marks, said, by, float(seconds)))
+    if timed:
+        words = SpokenWords.model_validate_json(outputs.get(words_key))
 
     def write() -> None:
-        if times.needed:  # first: once the sound exists, its words do
+        if asks:  # first: once the sound exists, its words do
             outputs.put(words_key, words.model_dump_json().encode(), "application/json")
         if not found:
             outputs.put(key, sound, "audio/mpeg")
 
-    if found:
+    if not found:
+        sounds.write(key, write)
+    elif asks:
         write()
         sounds.require_video(words_key, made=True)
-    else:
-        sounds.write(key, write)
     return seconds, words.words, len(said.text) * ((marks is not None) + (not found))
