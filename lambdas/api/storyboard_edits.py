@@ -12,6 +12,7 @@ from lambdas.domain.engines import Engine
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.planning import check_pictures, check_scenes
 from lambdas.domain.prompts import material
+from lambdas.domain.recordings import check_recordings
 from lambdas.domain.storyboard import (
     FIRST,
     Narration,
@@ -20,6 +21,7 @@ from lambdas.domain.storyboard import (
     Speed,
     Storyboard,
     VoiceName,
+    length_of,
     parse_storyboard,
     text_of,
 )
@@ -42,7 +44,8 @@ def replacement(document: Mapping[str, Any], request: VideoRequest, engine: Engi
             f"scenes must include narration: engine {engine.name} requires speech.", param="scenes"
         )
     own = [index for index, scene in enumerate(storyboard.scenes) if scene.own]
-    check_scenes([scene.seconds for scene in storyboard.scenes], request, engine, own)
+    check_scenes([*map(length_of, storyboard.scenes)], request, engine, own)
+    check_recordings(storyboard.scenes, request.narration_fit)
     check_pictures(
         storyboard.scenes,
         engine,
@@ -127,6 +130,11 @@ def regenerated(storyboard: Storyboard, scene: int, asked: Regeneration, request
         if before.narration is None or not before.is_spoken:
             raise InvalidRequest(
                 "part can't be voice: the scene has no narration; replace the storyboard to add one.",
+                param="part",
+            )
+        if not before.has_text_to_say:
+            raise InvalidRequest(
+                "part can't be voice: the scene plays a recording; replace the storyboard to change it.",
                 param="part",
             )
         own = asked.model_dump(include={"voice", "speed"}, exclude_none=True)

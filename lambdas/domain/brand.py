@@ -20,6 +20,7 @@ from lambdas.domain.storyboard import (
     OWN,
     Frame,
     OwnClip,
+    Recording,
     Scene,
     SentFile,
     Storyboard,
@@ -109,7 +110,7 @@ class Brand(Document):
         return Lettered(font=self.font, font_file=kept)
 
     @property
-    def files(self) -> Iterator[Frame | OwnClip | OwnFont]:
+    def files(self) -> Iterator[Frame | OwnClip | OwnFont | Recording]:
         """Yield all its files."""
         if self.logo is not None:
             yield self.logo.picture

@@ -15,6 +15,7 @@ from lambdas.domain.storyboard import (
     PartialScene,
     PartialStoryboard,
     Storyboard,
+    length_of,
     no_next,
     own_of,
 )
@@ -65,7 +66,9 @@ class Brief(Document):
     def narrated(self) -> bool:
         """Whether the film has any narration."""
         given = [scene.narration for scene in self.given.scenes if scene.narration]
-        return self.asks_narration or any(can_be_spoken(spoken_text(one.text or "")) for one in given)
+        return self.asks_narration or any(
+            one.recording is not None or can_be_spoken(spoken_text(one.text or "")) for one in given
+        )
 
     @property
     def asks_narration(self) -> bool:
@@ -107,6 +110,17 @@ class Brief(Document):
         for place, index in enumerate(sharing):
             lengths[index] = (share + (place < more)) / 10
         return lengths
+
+    def known_lengths(self) -> list[float | None]:
+        """Return the seconds of each scene as far as they are known before its narration is spoken."""
+        return [
+            length_of(self.scene_given(index)) if length is None else length
+            for index, length in enumerate(self.lengths())
+        ]
+
+    def expected(self) -> list[float]:
+        """Return the seconds that each scene will probably last."""
+        return [SCENE_SECONDS if length is None else length for length in self.known_lengths()]
 
     def check(self) -> None:
         """Raise InvalidRequest if the topic has no visible characters or fields contradict one another."""

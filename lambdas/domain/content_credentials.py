@@ -97,7 +97,7 @@ def _source_type(video: Video, plan: FilmPlan) -> str:
 
 
 def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
-    """Yield what the film was made from: the user's pictures, music and footage, and another film."""
+    """Yield what the film was made from: the user's pictures, sound and footage, and another film."""
     origin = video.request.origin
     given = (("input_reference", video.request.image), ("last_frame", video.request.last_image))
     pictures = {image.key: title for title, image in given if image}
@@ -122,6 +122,15 @@ def ingredients(video: Video, plan: FilmPlan) -> Iterator[Ingredient]:
                     bucket="input",
                     key=own,
                 )
+    for scene in plan.scenes:
+        if scene.recording is not None:
+            yield Ingredient(
+                title=f"scenes[{scene.index}].narration.recording",
+                relationship="componentOf",
+                media_type=_media_type(scene.recording),
+                bucket="input",
+                key=scene.recording,
+            )
     if plan.music is not None and plan.music.key is not None:
         yield Ingredient(
             title="music",

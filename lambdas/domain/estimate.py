@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lambdas.domain.assembler import LONGEST_IN_A_FUNCTION, seconds_to_join
 from lambdas.domain.assembly import ClipSound, TransitionKind
-from lambdas.domain.brief import SCENE_SECONDS, Brief
+from lambdas.domain.brief import Brief
 from lambdas.domain.engines import CATALOGUE, TURBO_STEPS, Engine, Renderer, Speed
 from lambdas.domain.errors import MaxCostExceeded
 from lambdas.domain.film_plan import Clip, FilmPlan
@@ -229,8 +229,7 @@ def _scenes(request: VideoRequest) -> Sequence[int]:
     ends = _ends(request)
     if request.brief is None:
         return [request.frames, *ends]
-    lengths = (SCENE_SECONDS if length is None else length for length in request.brief.lengths())
-    return [*(int(Fraction(str(length)) * request.fps) for length in lengths), *ends]
+    return [*(int(Fraction(str(length)) * request.fps) for length in request.brief.expected()), *ends]
 
 
 def _ends(request: VideoRequest) -> Sequence[int]:

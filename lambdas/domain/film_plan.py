@@ -131,6 +131,7 @@ class Scene(Document):
     still: str | None = None  # key of its first picture in the output bucket
     continues: bool = False  # it continues the previous scene without a transition
     narration: list[Sentence] = []
+    recording: str | None = None  # key in the input bucket of the user's own narration
     starts_on: Picture | None = None  # the user's picture that it starts from
     picture: str | None = None  # key in the input bucket of the character's picture that it starts from
     ends_on: Picture | None = None  # the last frame of its last clip
@@ -141,7 +142,12 @@ class Scene(Document):
     @property
     def title(self) -> str:
         """The title of its chapter: the first sentence of the narration, else the scene's text."""
-        return self.narration[0].text if self.narration else self.text
+        return self.said[0].text if self.said else self.text
+
+    @property
+    def said(self) -> list[Sentence]:
+        """What captions show of its narration."""
+        return [sentence for sentence in self.narration if sentence.text]
 
 
 class Assembly(Document):
@@ -307,7 +313,7 @@ class FilmPlan(Document):
     def uploads(self) -> list[str]:
         """The keys in the input bucket of what the film is made from."""
         given = [self.image, self.music.key if self.music else None]
-        given += [scene.picture for scene in self.scenes]
+        given += [file for scene in self.scenes for file in (scene.picture, scene.recording)]
         given += [picture.key for picture in self._pictures if picture.uploaded]
         given += [one.file for one in self._footage]
         fonts = (self.caption_look.font_file, self.lettered.font_file)
@@ -335,7 +341,7 @@ class FilmPlan(Document):
 
     def is_lettered(self, scene: Scene) -> bool:
         """Return whether a draft draws the scene's text: with captions over it, neither would be readable."""
-        return not ((self.captions or self.burn_captions) and scene.narration)
+        return not ((self.captions or self.burn_captions) and scene.said)
 
     def clip(self, index: int) -> tuple[Scene, Clip]:
         """Return the clip with that index and its scene."""

@@ -121,8 +121,9 @@ def clip(tenant: str, key_hash: str) -> str:
     return f"artifacts/{tenant}/clips/{key_hash}.mp4"
 
 
-def speech(tenant: str, sentence_hash: str) -> str:
-    return f"artifacts/{tenant}/speech/{sentence_hash}.mp3"
+def speech(tenant: str, sound: str) -> str:
+    """`sound`: the hash of a sentence's MP3, or of a part of a recording, with its extension."""
+    return f"artifacts/{tenant}/speech/{sound if '.' in sound else f'{sound}.mp3'}"
 
 
 def speech_words(tenant: str, sentence_hash: str) -> str:

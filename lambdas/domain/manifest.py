@@ -276,7 +276,7 @@ class _Pieces:
         last = scene.narration[-1]
         return NarrationMade(
             **self._part(part, part.artifact).model_dump(),
-            text=" ".join(said.text for said in scene.narration),
+            text=" ".join(said.text for said in scene.said),
             at=Span(start=start, end=start + last.start + last.seconds),
         )
 

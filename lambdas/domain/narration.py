@@ -12,6 +12,7 @@ from lambdas.domain.storyboard import LEAD, PAUSE, TAIL, Narration
 from lambdas.domain.video_request import Voice
 
 _MAKING = 1  # increment when the same words are spoken in another way
+_PLACING = 1  # increment when a recording's words are found in another way
 _KEEPING = 3  # increment when the stored form of a narration changes
 
 
@@ -35,15 +36,23 @@ class Speaker(Document):
         return fingerprint({**making, "text": said.text, **pronounced, **self.model_dump()})
 
     def narration_hash(
-        self, text: str, said: Sequence[Said] = (), *, words: bool = False, within: float | None = None
+        self,
+        text: str,
+        said: Sequence[Said] = (),
+        *,
+        words: bool = False,
+        within: float | None = None,
+        recording: str | None = None,
     ) -> str:
         """`said`: its sentences. `words`: with the time of each word. `within`: seconds of the scene that it
-        is spoken faster to fit into, if it must be."""
+        is spoken faster to fit into, if it must be. `recording`: SHA-256 of the user's own, in which the
+        words are found."""
         stored = {"narration": [_MAKING, _KEEPING], **({"words": True} if words else {})}
         fitted = {} if within is None else {"within": within}
+        recorded = {} if recording is None else {"recording": [_PLACING, recording]}
         addresses = [one.address for one in said if one.address]
         pronounced = {"said": addresses} if addresses else {}
-        return fingerprint({**stored, "text": text, **pronounced, **fitted, **self.model_dump()})
+        return fingerprint({**stored, "text": text, **pronounced, **fitted, **recorded, **self.model_dump()})
 
 
 class OfferedVoice(Document):
@@ -77,8 +86,8 @@ class SpokenWords(Document):
 
 
 class Sentence(Document):
-    text: str
-    sound: str  # SHA-256 in its artifact's name
+    text: str  # empty: nobody knows what is said
+    sound: str  # in its artifact's name: see keys.speech
     start: float  # seconds from the start of the narration
     seconds: float
     words: tuple[SpokenWord, ...] = ()  # none if nobody asked, or the voice doesn't say

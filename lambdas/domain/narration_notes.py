@@ -1,6 +1,7 @@
 """Notes to the user on narration that is probably longer than its scene."""
 
 from lambdas.domain.speaking_time import seconds_to_narrate
+from lambdas.domain.storyboard import PartialNarration
 from lambdas.domain.video_request import NarrationFit, VideoRequest
 
 _MOST_NAMED = 5  # scenes
@@ -19,13 +20,18 @@ def narration_notes(request: VideoRequest) -> tuple[str, ...]:
     scenes = request.brief.given.scenes or []
     longer = []
     for index, (scene, seconds) in enumerate(zip(scenes, request.brief.lengths(), strict=False)):
-        text = scene.narration.text if scene.narration else None
-        speed = (scene.narration.speed if scene.narration else None) or request.voice.speed
-        if text and seconds is not None and seconds_to_narrate(text) / speed > seconds:
-            longer.append(f"{index} ({seconds_to_narrate(text) / speed:.0f} s of {seconds:g} s)")
+        takes = _seconds(scene.narration, request.voice.speed) if scene.narration else 0
+        if seconds is not None and takes > seconds:
+            longer.append(f"{index} ({takes:.0f} s of {seconds:g} s)")
     if not longer:
         return ()
     more = f" and {len(longer) - _MOST_NAMED} more" if len(longer) > _MOST_NAMED else ""
     named = ", ".join(longer[:_MOST_NAMED]) + more
     how = _HOW[request.narration_fit]
     return (f"Narration is probably longer than these scenes, counted from 0: {named}; {how}",)
+
+
+def _seconds(narration: PartialNarration, speed: float) -> float:
+    if narration.recording is not None:
+        return narration.recording.scene_seconds
+    return seconds_to_narrate(narration.text) / (narration.speed or speed) if narration.text else 0

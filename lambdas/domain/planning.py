@@ -54,6 +54,7 @@ class Shot:
     prompts: Callable[[int], list[str]]  # the prompts for that many clips
     still: str | None = None  # SHA-256 in its artifact's name
     narration: Sequence[Sentence] = ()
+    recording: str | None = None  # key in the input bucket of the user's own narration
     least: int = 0  # frames that its narration needs
     seed: int | None = None  # None: derived from the film's seed
     continues: bool = False  # see Scene
@@ -207,7 +208,7 @@ def _music(video: Video) -> Music | None:
 
 def _caption_style(request: VideoRequest, scenes: Sequence[Scene]) -> CaptionStyle:
     """Return the requested style, if every sentence has the times of its words: all captions look alike."""
-    timed = all(sentence.words for scene in scenes for sentence in scene.narration)
+    timed = all(sentence.words for scene in scenes for sentence in scene.said)
     return request.caption_style if timed else CaptionStyle.PLAIN
 
 
@@ -380,7 +381,9 @@ def _scene(
     negative_prompt = "" if "negative_prompt" in engine.refuses else shot.negative_prompt
     overlap = _transition_frames(request) if request.transition.overlaps and not engine.chained else 0
     captioned = request.captions or request.burn_captions
-    bare = ["bare"] if captioned and shot.narration else []  # see FilmPlan.is_lettered
+    bare = (
+        ["bare"] if captioned and any(said.text for said in shot.narration) else []
+    )  # see FilmPlan.is_lettered
     clips: list[Clip] = []
     begins = 0  # the frame of the scene where the clip starts
     in_all = sum(lengths) - overlap * (len(lengths) - 1)
@@ -453,6 +456,7 @@ def _scene(
         still=keys.still(video.tenant, shot.still) if shot.still else None,
         continues=shot.continues,
         narration=list(shot.narration),
+        recording=shot.recording,
         starts_on=own,
         picture=opener.image.key if opener else None,
         ends_on=shot.ends_on if clips[-1].footage is None else None,
@@ -498,6 +502,7 @@ def _own_scene(request: VideoRequest, shot: Shot, own: Own, index: int, first: i
         clips=[clip],
         chained=False,
         narration=list(shot.narration),
+        recording=shot.recording,
         lower_third=shot.lower_third,
     )
 

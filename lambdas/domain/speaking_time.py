@@ -36,4 +36,9 @@ def seconds_to_narrate(text: str) -> float:
     """Return about how many seconds a scene with that narration must last."""
     said, asked = spoken_with_pauses(text)
     pauses = PAUSE * max(0, len(sentences(said)) - 1) + sum(pause.seconds for pause in asked)
-    return LEAD + spoken_words(said) / WORDS_PER_SECOND + pauses + TAIL
+    return LEAD + seconds_to_say(said) + pauses + TAIL
+
+
+def seconds_to_say(text: str) -> float:
+    """Return about how many seconds it takes to say a text without pauses."""
+    return spoken_words(text) / WORDS_PER_SECOND

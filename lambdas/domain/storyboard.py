@@ -20,6 +20,7 @@ from lambdas.domain.pronunciation import LEXICON, Lexicon, parse_lexicon
 from lambdas.domain.sentences import can_be_spoken
 from lambdas.domain.shapes import FOCAL_POINT, FOCAL_POINTS
 from lambdas.domain.spoken_text import LONGEST_PAUSE, pauses, spoken_text
+from lambdas.domain.uploads import SOUND_TYPES
 from lambdas.domain.wrong_fields import wrong_fields
 
 MOST_SCENES = 50
@@ -96,35 +97,25 @@ class Prompts(Document):
     seed: Seed | None = None
 
 
-class Narration(Document):
-    """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
-    character that says it, in its voice unless there is an own one."""
-
-    text: _Said
-    voice: VoiceName | None = None
-    language: _Language | None = None
-    speed: Speed | None = None
-    speaker: SpeakerName | None = None
-
-    @property
-    def spoken(self) -> str:
-        """What the voice says and captions show: the text without mark-up and emoji. May be empty."""
-        return spoken_text(self.text)
-
-
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 FRAME = (
     'an object with a file_id of an upload, an image_url "data:image/png;base64,…", or, as in a storyboard '
     "that was read, a sha256 and a media_type"
+)
+_RECORDING = (
+    'an object with a file_id of an upload, an audio_url "data:audio/mpeg;base64,…", or, as in a storyboard '
+    "that was read, a sha256, kind and seconds"
 )
 _OWN_CLIP = (
     'an object with a file_id of an upload, a video_url "data:video/mp4;base64,…", or, as in a storyboard '
     "that was read, a sha256, seconds and sound"
 )
 FIRST, LAST, CLIP, PICTURE, TITLE = "first_frame", "last_frame", "clip", "picture", "title"
-_FILES = (FIRST, LAST, CLIP, PICTURE)  # of a scene
+RECORDING = "recording"
+_FILES = (FIRST, LAST, CLIP, PICTURE)  # of a scene, besides that of its narration
 OWN = (CLIP, PICTURE, TITLE)  # what a scene may show instead of what an engine renders
 CARD_SECONDS = 4  # of a title card, or of a picture, without narration
+SHORTEST_RECORDING, LONGEST_RECORDING = 0.5, 300  # seconds
 LONGEST_CARD = 120  # seconds; one function draws it
 
 
@@ -175,6 +166,63 @@ class OwnClip(SentFile):
     def key(self, tenant: str) -> str:
         """Return its key in the input bucket."""
         return keys.upload(tenant, self.sha256, "mp4")
+
+
+class Recording(SentFile):
+    """A recording of the user's own that a scene plays as its narration. `seconds`: its length. Where it is
+    sent, it may be a `file_id` or an `audio_url` instead."""
+
+    url = "audio_url"
+
+    kind: Annotated[Literal["wav", "mp3", "ogg", "flac", "mp4"], Field(description="its file format")]
+    seconds: _Seconds
+
+    def key(self, tenant: str) -> str:
+        """Return its key in the input bucket."""
+        return keys.upload(tenant, self.sha256, self.kind)
+
+    @property
+    def media_type(self) -> str:
+        return SOUND_TYPES[self.kind]
+
+    @property
+    def scene_seconds(self) -> float:
+        """The minimum length of its scene."""
+        return LEAD + self.seconds + TAIL
+
+
+class Narration(Document):
+    """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
+    character that says it, in its voice unless there is an own one.
+
+    `recording`: the user's own sound instead of a voice's. Where it is sent, `text` may be omitted; captions
+    show a text, whose words are found in the recording.
+    """
+
+    text: _Said
+    voice: VoiceName | None = None
+    language: _Language | None = None
+    speed: Speed | None = None
+    speaker: SpeakerName | None = None
+    recording: Recording | None = Field(default=None, description=_RECORDING)
+
+    @property
+    def spoken(self) -> str:
+        """What the voice says and captions show: the text without mark-up and emoji. May be empty."""
+        return spoken_text(self.text)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether its text has anything to say; SILENT and "***" have not."""
+        return can_be_spoken(self.spoken)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        del schema["required"]  # `with_own` fills it in
+        return schema
 
 
 _Start = Annotated[
@@ -247,8 +295,15 @@ class Scene(Document):
 
     @property
     def is_spoken(self) -> bool:
-        """Whether its narration has anything to say; SILENT or "***" leaves the scene silent."""
-        return self.narration is not None and can_be_spoken(self.narration.spoken)
+        """Whether its narration is heard; SILENT or "***" leaves a scene without recording silent."""
+        return self.narration is not None and (
+            self.narration.recording is not None or self.narration.has_words
+        )
+
+    @property
+    def has_text_to_say(self) -> bool:
+        """Whether it has narration that a voice says, which a text model may rewrite."""
+        return self.narration is not None and self.narration.recording is None
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -300,7 +355,7 @@ class Storyboard(Document):
         before it and has only the user's text. It has narration, with the same voice, if other scenes do."""
         at = len(self.scenes) if at is None else at
         spoken = [scene.narration for scene in self.scenes if scene.narration and scene.is_spoken]
-        said = spoken[-1].model_copy(update={"text": prompt}) if spoken else None
+        said = spoken[-1].model_copy(update={"text": prompt, RECORDING: None}) if spoken else None
         prompts = Prompts(positive_prompt=prompt)
         scene = Scene(narration=said, image=prompts, video=prompts, seconds=seconds, continues=True)
         return self.model_copy(update={"scenes": [*self.scenes[:at], scene, *self.scenes[at:]]})
@@ -335,6 +390,7 @@ class PartialNarration(Document):
     language: _Language | None = None
     speed: Speed | None = None
     speaker: SpeakerName | None = None
+    recording: Recording | None = Field(default=None, description=_RECORDING)
 
 
 class PartialScene(Document):
@@ -397,6 +453,7 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
     _check_meets(storyboard.scenes, whole=document is Storyboard)
     _check_frames(storyboard.scenes)
     _check_pauses(storyboard.scenes)
+    _check_speeds(storyboard.scenes)
     _check_own(storyboard.scenes)
     return storyboard
 
@@ -404,6 +461,14 @@ def _parse(document: type[_Parsed], value: Any) -> _Parsed:
 def own_of(scene: "Scene | PartialScene") -> str | None:
     """Return the field that says what a scene shows, if no engine renders it."""
     return next((name for name in OWN if getattr(scene, name) is not None), None)
+
+
+def length_of(scene: "Scene | PartialScene") -> float | None:
+    """Return how many seconds a scene lasts, as far as that is known before its narration is spoken."""
+    recording = scene.narration.recording if scene.narration else None
+    if scene.seconds is not None or recording is None:
+        return scene.seconds
+    return recording.scene_seconds
 
 
 def card_texts(scene: "Scene | PartialScene") -> dict[str, str]:
@@ -424,17 +489,18 @@ def frames_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[tuple[str, Fra
                 yield f"scenes[{index}].{name}", frame
 
 
-def files_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[Frame | OwnClip]:
+def files_of(scenes: Sequence[Scene | PartialScene]) -> Iterator[Frame | OwnClip | Recording]:
     """Yield all files that the user gave to scenes."""
     for scene in scenes:
-        for file in (scene.first_frame, scene.last_frame, scene.clip, scene.picture):
+        recording = scene.narration.recording if scene.narration else None
+        for file in (scene.first_frame, scene.last_frame, scene.clip, scene.picture, recording):
             if file is not None:
                 yield file
 
 
 def with_scene_files(document: Any, change: Callable[[Any, str], Any]) -> Any:
-    """Return a storyboard's document, of any form, with each picture and clip of its scenes as `change`
-    returns it for it and its path."""
+    """Return a storyboard's document, of any form, with each file of its scenes as `change` returns it for it
+    and its path."""
     scenes = document.get("scenes") if isinstance(document, dict) else None
     if not isinstance(scenes, list) or len(scenes) > MOST_SCENES:
         return document
@@ -443,14 +509,20 @@ def with_scene_files(document: Any, change: Callable[[Any, str], Any]) -> Any:
         if not isinstance(scene, dict):
             return scene
         given = {name: scene[name] for name in _FILES if scene.get(name) is not None}
-        return {**scene, **{name: change(one, f"scenes[{index}].{name}") for name, one in given.items()}}
+        files = {name: change(one, f"scenes[{index}].{name}") for name, one in given.items()}
+        said = scene.get("narration")
+        if isinstance(said, dict) and said.get(RECORDING) is not None:
+            path = f"scenes[{index}].narration.{RECORDING}"
+            files["narration"] = {**said, RECORDING: change(said[RECORDING], path)}
+        return {**scene, **files}
 
     return {**document, "scenes": [changed(scene, index) for index, scene in enumerate(scenes)]}
 
 
 def with_own(document: Any) -> Any:
-    """Return a storyboard's document, of any form, in which scenes that show the user's own material have
-    what may be omitted of them: prompts that say what they show, the length, and that nobody speaks.
+    """Return a storyboard's document, of any form, in which scenes with the user's own material have what may
+    be omitted of them: the text of a recording, and of what they show, prompts that say it, the length, and
+    that nobody speaks.
 
     The files must be those that are stored (`with_scene_files`).
     """
@@ -463,6 +535,9 @@ def with_own(document: Any) -> Any:
 def _with_own(scene: Any) -> Any:
     if not isinstance(scene, dict):
         return scene
+    said = scene.get("narration")
+    if isinstance(said, dict) and said.get(RECORDING) is not None and said.get("text") is None:
+        scene = {**scene, "narration": {**said, "text": SILENT}}
     own = next((name for name in OWN if isinstance(scene.get(name), dict)), None)
     if own is None:
         return scene
@@ -554,6 +629,12 @@ def _check_pauses(scenes: Sequence[Scene | PartialScene]) -> None:
             raise InvalidRequest(
                 f"{path} must have pauses of at most {LONGEST_PAUSE:g} s; got {longest:g} s.", param=path
             )
+
+
+def _check_speeds(scenes: Sequence[Scene | PartialScene]) -> None:
+    for index, scene in enumerate(scenes):
+        if scene.narration and scene.narration.recording and scene.narration.speed is not None:
+            raise _omit(f"scenes[{index}].narration.speed", "a recording plays at its own speed")
 
 
 def _check_meets(scenes: Sequence[Scene | PartialScene], *, whole: bool) -> None:

@@ -107,7 +107,7 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
 
     Raises AnswerRejected if the answer is unusable.
     """
-    narrate = any(scene.narration for scene in storyboard.scenes)
+    narrate = any(scene.has_text_to_say for scene in storyboard.scenes)
     schema = changes_schema(narrate=narrate)
     picked = _picked(answer, schema)
     echoes = _echoes(picked, schema, [change, _all_text(storyboard)])
@@ -125,14 +125,16 @@ def accept_changes(answer: Any, storyboard: Storyboard, change: str, language: s
         if storyboard.scenes[number - 1].own is not None:
             continue  # the user's own
         named.append(number - 1)
-        document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene, _TEXTS)
+        spoken = storyboard.scenes[number - 1].has_text_to_say
+        fields = [name for name in _TEXTS if name != "narration" or spoken]
+        document["scenes"][number - 1] = _changed(document["scenes"][number - 1], scene, fields)
     written = _read(document)
     if written == storyboard:
         raise AnswerRejected(["Nothing changes: rewrite the scenes that the client's change is about."])
     problems = echoes + _prompt_problems(written, _places(named), [change])
     for index in named:
         scene, before = written.scenes[index], storyboard.scenes[index]
-        if before.narration:
+        if before.narration and before.has_text_to_say:
             problems += _narration_problems(scene, index, before.seconds)
             problems += _language_problems([scene], before.narration.language or language)
     if problems:

@@ -13,12 +13,16 @@ from lambdas.domain.storyboard import (
     FIRST,
     LAST,
     PICTURE,
+    RECORDING,
     Storyboard,
 )
 
 # What a text model is not told: it sees no pictures, and pronounces nothing.
 _UNTOLD: dict[str, Any] = {
-    "scenes": {"__all__": {FIRST, LAST, CLIP, "clip_start", PICTURE, "zoom"}},
+    "scenes": {
+        "__all__": dict.fromkeys((FIRST, LAST, CLIP, "clip_start", PICTURE, "zoom"), True)
+        | {"narration": {RECORDING}}
+    },
     "lexicon": True,
 }
 _STYLE_WORDS, _PROMPT_WORDS, _NEGATIVE_WORDS = 36, 60, 15
@@ -235,11 +239,11 @@ def changes_question(
     """Return the question for the scenes that a user's change affects. `language`: the film's; `characters`:
     JSON of those of the film."""
     scenes = storyboard.scenes
-    narrate = any(scene.narration for scene in scenes)
+    narrate = any(scene.has_text_to_say for scene in scenes)
     lines = [
         f"Change this storyboard of {len(scenes)} scenes.",
         *(
-            _scene_line(index, scene.seconds, narrate=scene.narration is not None)
+            _scene_line(index, scene.seconds, narrate=scene.has_text_to_say)
             for index, scene in enumerate(scenes)
         ),
         _word_line(budget),

@@ -9,6 +9,14 @@ FILE_ID = re.compile("file_[0-9a-f]{32}")
 FORM_SECONDS = 3_600  # how long a file may be sent
 KEPT_DAYS = 7  # how long it may be named; each film that names it takes a copy
 MIB = 1024 * 1024
+SOUND_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "mp4": "audio/mp4",
+}
+"""Media types of sound by file kind, which is also the extension."""
 
 
 class Kind(StrEnum):

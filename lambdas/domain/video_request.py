@@ -27,16 +27,6 @@ SHORTEST_TRANSITION, LONGEST_TRANSITION = 0.1, 1.0  # seconds; no engine's clip 
 Tenant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
-MUSIC_TYPES = {
-    "wav": "audio/wav",
-    "mp3": "audio/mpeg",
-    "ogg": "audio/ogg",
-    "flac": "audio/flac",
-    "mp4": "audio/mp4",
-}
-"""Media types by file kind, which is also the extension."""
-
-
 _PLAYED = ("level", "start", "fade_in", "fade_out")
 LOUDEST_MUSIC, QUIETEST_MUSIC = 0, -40  # dB, against speech
 LONGEST_FADE = 30  # seconds

@@ -38,13 +38,14 @@ from lambdas.domain.fonts import FONT_TYPES, FontFile, Lettered
 from lambdas.domain.narration_notes import narration_notes
 from lambdas.domain.planning import check_length, check_pictures, check_scenes
 from lambdas.domain.prompts import check_tokens
+from lambdas.domain.recordings import check_recordings
 from lambdas.domain.spoken_text import spoken_text
 from lambdas.domain.stages import Stage
 from lambdas.domain.storyboard import EXTENSIONS, MOST_SCENES, OwnClip, files_of
+from lambdas.domain.uploads import SOUND_TYPES
 from lambdas.domain.video import Source, Video, video_id
 from lambdas.domain.video_parts import StageEntry
 from lambdas.domain.video_request import (
-    MUSIC_TYPES,
     SHORTEST_MUSIC,
     CaptionLook,
     CaptionStyle,
@@ -318,7 +319,8 @@ class Intake:
         )
         # Raises if the film or a scene can't be cut into clips.
         if brief:
-            check_scenes(brief.lengths(), request, engine, brief.own)
+            check_scenes(brief.known_lengths(), request, engine, brief.own)
+            check_recordings(brief.given.scenes, parsed.narration_fit)
             check_pictures(
                 [brief.scene_given(index) for index in range(brief.count)],
                 engine,
@@ -439,7 +441,7 @@ def _keep(sent: Mapping[str, bytes], uploads: SharedObjects) -> None:
     if not sent:
         return
     media_types = (
-        {extension: media_type for media_type, extension in EXTENSIONS.items()} | MUSIC_TYPES | FONT_TYPES
+        {extension: media_type for media_type, extension in EXTENSIONS.items()} | SOUND_TYPES | FONT_TYPES
     )
     for key, data in sent.items():
         if not uploads.find(key):

@@ -121,6 +121,9 @@ FILES: Mapping[str, FileField] = {
     )
 }
 
+# A recording of a scene's narration.
+RECORDING_FILE = replace(FILES[MUSIC], name="recording", use="")
+
 # A clip that a scene shows.
 CLIP_FILE = FileField("clip", "video_url", "video/mp4", "video/mp4", "an MP4 clip", "")
 

@@ -2,7 +2,7 @@
 
 import math
 
-from lambdas.domain.brief import SCENE_SECONDS, Brief
+from lambdas.domain.brief import Brief
 from lambdas.domain.documents import LONGEST_FILM
 from lambdas.domain.errors import InvalidRequest
 from lambdas.domain.prompts import material
@@ -77,8 +77,7 @@ def film_seconds(fields: Fields, brief: Brief | None, fps: int) -> int:
         return fields.seconds
     if brief is None:
         return DEFAULT_SECONDS
-    lengths = (SCENE_SECONDS if length is None else length for length in brief.lengths())
-    seconds = math.ceil(sum(lengths))
+    seconds = math.ceil(sum(brief.expected()))
     if seconds > LONGEST_FILM:
         raise InvalidRequest(
             f"storyboard scenes must last at most {LONGEST_FILM:,} seconds in total; got {seconds:,}.",

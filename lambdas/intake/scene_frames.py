@@ -1,5 +1,5 @@
-"""The pictures and clips that a storyboard gives to its scenes, and a brand's files: sent with it or ahead of
-it, or named by their content.
+"""The files that a storyboard gives to its scenes, and a brand's: sent with the request or ahead of it, or
+named by their content.
 
 A stored storyboard names each by its content (`Frame`, `OwnClip`), so it can be sent again as it was read.
 """
@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -17,16 +18,18 @@ from lambdas.adapters.objects import Objects
 from lambdas.adapters.shared_objects import SharedObjects
 from lambdas.domain.brand import BRAND_FONT, OwnFont, with_brand_files
 from lambdas.domain.errors import InvalidRequest
-from lambdas.domain.storyboard import CLIP, Frame, OwnClip, with_own, with_scene_files
+from lambdas.domain.storyboard import CLIP, RECORDING, Frame, OwnClip, Recording, with_own, with_scene_files
 from lambdas.intake.clip_files import check_sound, frames_of
-from lambdas.intake.files import CLIP_FILE, FILES, FONT, INPUT_REFERENCE, File
+from lambdas.intake.files import CLIP_FILE, FILES, FONT, INPUT_REFERENCE, RECORDING_FILE, File
 from lambdas.intake.uploads import Arrived, ClipFile
 
 # Of a request: each is decoded while the client waits.
 MOST_SENT = 20  # pictures
 MOST_CLIPS_SENT = 5
+MOST_RECORDINGS_SENT = 20
 _STORED = frozenset(Frame.model_fields)
 _CLIP_STORED = frozenset(OwnClip.model_fields)
+_RECORDING_STORED = frozenset(Recording.model_fields)
 _FONT_STORED = frozenset(OwnFont.model_fields)
 _HUNDREDTHS = 100  # a clip's length is stored in hundredths of a second
 
@@ -39,10 +42,10 @@ class SceneFrames:
         self._tenant = tenant
         self._inputs = inputs
         self._arrived = Arrived(tenant, inputs)
-        self._sent: dict[Frame | OwnFont, tuple[str, File]] = {}
+        self._sent: dict[Frame | OwnFont | Recording, tuple[str, File]] = {}
         self._clips: dict[OwnClip, ClipFile] = {}
-        self._named: dict[Frame | OwnClip | OwnFont, str] = {}
-        self._read = {CLIP: 0, "picture": 0}
+        self._named: dict[Frame | OwnClip | OwnFont | Recording, str] = {}
+        self._read = {CLIP: 0, "picture": 0, RECORDING: 0}
 
     def fields(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a create's fields with the files of its storyboard and brand replaced. Raises InvalidRequest
@@ -58,6 +61,8 @@ class SceneFrames:
     def _file(self, value: Any, path: str) -> Any:
         if path == BRAND_FONT:
             return self._font(value, path)
+        if path.endswith(f".{RECORDING}"):
+            return self._recording(value, path)
         return self._clip(value, path) if path.endswith(f".{CLIP}") else self._frame(value, path)
 
     def font(self, key: str) -> bytes:
@@ -73,6 +78,25 @@ class SceneFrames:
         file = value if isinstance(value, bytes) else field.decoded(value)
         data = self._arrived.content(path, file)
         own = OwnFont(sha256=hashlib.sha256(data).hexdigest(), kind=check_font(data, path))
+        self._sent.setdefault(own, (path, file))
+        return own.model_dump()
+
+    def _recording(self, value: Any, path: str) -> Any:
+        from lambdas.media.music import check_recording  # see lambdas.intake.accept
+
+        if isinstance(value, dict) and set(value) <= _RECORDING_STORED:
+            return self._known(value, path, Recording)
+        self._count(RECORDING, path, MOST_RECORDINGS_SENT)
+        file = value if isinstance(value, bytes) else replace(RECORDING_FILE, name=path).decoded(value)
+        data = self._arrived.content(path, file)
+        info = check_recording(data, path)
+        own = Recording.model_validate(
+            {
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "kind": info.kind,
+                "seconds": ceil(info.seconds * 100) / 100,
+            }
+        )
         self._sent.setdefault(own, (path, file))
         return own.model_dump()
 
@@ -107,7 +131,9 @@ class SceneFrames:
         self._sent.setdefault(frame, (path, file))
         return frame.model_dump()
 
-    def _known(self, value: dict[str, Any], path: str, kind: type[Frame | OwnClip | OwnFont]) -> Any:
+    def _known(
+        self, value: dict[str, Any], path: str, kind: type[Frame | OwnClip | OwnFont | Recording]
+    ) -> Any:
         try:
             file = kind.model_validate(value)
         except ValidationError:
@@ -162,9 +188,9 @@ def check_font(data: bytes, param: str) -> Literal["ttf", "otf", "ttc"]:
     return font_kind(data)
 
 
-def _unknown(file: Frame | OwnClip | OwnFont, path: str) -> InvalidRequest:
-    what = {Frame: "picture", OwnClip: "clip", OwnFont: "font"}[type(file)]
-    url = f"{'an' if isinstance(file, Frame) else 'a'} {file.url}"
+def _unknown(file: Frame | OwnClip | OwnFont | Recording, path: str) -> InvalidRequest:
+    what = {Frame: "picture", OwnClip: "clip", OwnFont: "font", Recording: "recording"}[type(file)]
+    url = f"{'an' if file.url[0] in 'ai' else 'a'} {file.url}"
     return InvalidRequest(
         f"{path}.sha256 must be that of a {what} that one of your videos has; got {file.sha256!r}. Send "
         f"the {what} itself: a file_id of an upload, or {url}.",

@@ -19,6 +19,7 @@ from lambdas.domain import keys, names
 from lambdas.domain.brand import BRAND_FONT
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.errors import IdempotencyConflict, InvalidRequest
+from lambdas.domain.storyboard import RECORDING
 from lambdas.domain.uploads import FILE_ID, KEPT_DAYS, Kind, Upload, file_id, kind_of
 from lambdas.intake.fields import UploadFields, parse_form
 from lambdas.intake.files import FONT, IMAGE, INPUT_REFERENCE, LAST_FRAME, MUSIC, VIDEO, File, FileId
@@ -30,6 +31,7 @@ _TAKES: Mapping[str, tuple[Kind, ...]] = {
     LAST_FRAME: (Kind.IMAGE,),
     IMAGE: (Kind.IMAGE,),
     MUSIC: (Kind.SOUND, Kind.CLIP),  # an MP4 may hold sound alone
+    RECORDING: (Kind.SOUND, Kind.CLIP),
     FONT: (Kind.FONT,),
     BRAND_FONT: (Kind.FONT,),
     VIDEO: (Kind.CLIP,),
@@ -108,7 +110,8 @@ class Arrived:
     def content(self, param: str, file: File) -> bytes:
         if isinstance(file, bytes):
             return file
-        upload = self.named(param, file, *_TAKES.get(param, (Kind.IMAGE,)))
+        field = RECORDING if param.endswith(f".{RECORDING}") else param
+        upload = self.named(param, file, *_TAKES.get(field, (Kind.IMAGE,)))
         most = min(upload.kind.most, Kind.SOUND.most)
         if (size := self._inputs.size(keys.incoming(self._tenant, upload.id)) or 0) > most:
             raise InvalidRequest(f"{param} must have at most {most:,} bytes; got {size:,}.", param=param)

@@ -8,14 +8,13 @@ from fractions import Fraction
 from io import BytesIO
 from typing import BinaryIO
 
-import av
 import numpy as np
 
 from lambdas.domain.errors import ClipUnreadable, SoundUnreadable
+from lambdas.media.flac import flac
 from lambdas.media.mp4.clip import blame
 from lambdas.media.mp4.merge import Piece, lay_out
 from lambdas.media.sound import LAID_BELOW, encode_aac
-from lambdas.media.sound_filters import frame_of
 from lambdas.media.sound_input import RATE, Samples, clip_samples
 from lambdas.media.sound_reader import Reader, blocks_of, samples_in
 from lambdas.media.source import BytesSource, Source
@@ -53,15 +52,7 @@ def lay_sound(clips: Iterable[SoundPart], duration: Fraction, output: BinaryIO) 
 
     Raises ClipUnreadable with the clip's index.
     """
-    with av.open(output, "w", format="flac") as container:
-        track = container.add_stream("flac", rate=RATE, layout="stereo")
-        encoder = av.AudioResampler(format="s16", layout="stereo", rate=RATE)
-        position = 0
-        for block in _laid(clips, samples_in(duration)):
-            for part in encoder.resample(frame_of(block * _ROOM, position)):
-                container.mux(track.encode(part))
-            position += block.shape[1]
-        container.mux(track.encode())
+    flac((block * _ROOM for block in _laid(clips, samples_in(duration))), output)
 
 
 def with_sound(pictures: bytes, source: Source, begin: Fraction, seconds: Fraction) -> bytes:

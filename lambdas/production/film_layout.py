@@ -191,7 +191,7 @@ class Film:
         for scene, start, end in zip(plan.scenes, starts, starts[1:], strict=False):
             if (third := scene.lower_third) is None:
                 continue
-            captioned = plan.burn_captions and bool(scene.narration)
+            captioned = plan.burn_captions and bool(scene.said)
             laid = third_overlay(
                 third.title,
                 third.subtitle,
@@ -392,6 +392,7 @@ def cues(plan: FilmPlan) -> list[Cue]:
             words=tuple((word.text, start + Fraction(str(word.start))) for word in sentence.words),
         )
         for start, sentence in plan.narration
+        if sentence.text
     ]
 
 
@@ -419,7 +420,7 @@ def metadata(plan: FilmPlan) -> dict[str, str]:
 
 
 def _told(scene: Scene) -> str:
-    return " ".join(sentence.text for sentence in scene.narration) or scene.text
+    return " ".join(sentence.text for sentence in scene.said) or scene.text
 
 
 def _title(text: str) -> str:

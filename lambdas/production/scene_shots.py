@@ -73,6 +73,7 @@ def _planned(video: Video, engine: Engine, storyboard: Storyboard, outputs: Obje
                 starts_on=_given(video, scene.first_frame),
                 ends_on=_given(video, scene.last_frame),
                 narration=spoken.sentences if spoken else (),
+                recording=_recording(video, scene),
                 least=ceil(Fraction(str(spoken.seconds)) * fps - Fraction(1, 2)) if spoken else 0,
                 seed=seed_of(prompts, index, video.seed),
                 continues=scene.continues,
@@ -127,6 +128,7 @@ def _own_shot(video: Video, scene: StoryboardScene, frames: int, spoken: Spoken 
         frames=frames,
         prompts=lambda count: [""] * count,
         narration=spoken.sentences if spoken else (),
+        recording=_recording(video, scene),
         own=_own(video, scene),
         lower_third=scene.lower_third,
     )
@@ -157,6 +159,11 @@ def _spoken(video: Video, scene: int, outputs: Objects) -> Spoken:
     if artifact is None:
         raise ArtifactMissing(f"the narration of scene {scene} is missing")
     return Spoken.model_validate_json(outputs.get(artifact))
+
+
+def _recording(video: Video, scene: StoryboardScene) -> str | None:
+    recording = scene.narration.recording if scene.narration else None
+    return recording.key(video.tenant) if recording else None
 
 
 def _artifact(parts: Sequence[PartProgress], scene: int) -> str | None:

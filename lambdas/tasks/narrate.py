@@ -18,11 +18,13 @@ from lambdas.domain import keys
 from lambdas.domain.errors import CaptionsRefused
 from lambdas.domain.narration import Speaker, Spoken, SpokenWord, SpokenWords, speaker, spoken
 from lambdas.domain.pronunciation import Said, Utterance, utterances
+from lambdas.domain.storyboard import Recording
 from lambdas.domain.video_request import FASTEST_SPEECH, CaptionLook, NarrationFit
 from lambdas.media.sound import Placed, mix
 from lambdas.media.sound_input import length
 from lambdas.production.failed_tries import noted
 from lambdas.production.film_fonts import film_fonts
+from lambdas.production.recorded_narration import VoiceSays, recorded
 from lambdas.production.scene_parts import PartMade, SceneTask, make_part
 from lambdas.production.task_token import require_open, task
 from lambdas.settings import NarrateSettings
@@ -47,7 +49,8 @@ def narrate(
     outputs: Objects,
     speech: Speech,
 ) -> PartMade:
-    """Make a scene's narration and its preview. `inputs` has the captions' font, if the user sent one.
+    """Make a scene's narration and its preview. `inputs` has the captions' font and the recording, if the
+    user sent one.
 
     Raises ArtifactMissing, CaptionsRefused, NarrationRefused, SoundUnreadable, VideoClosed, VideoNotFound.
     """
@@ -62,29 +65,39 @@ def narrate(
     by = speaker(
         narration, video.request.voice, video.cast, voice=settings.voice, engine=settings.voice_engine
     )
-    within = scene.seconds if video.request.narration_fit is NarrationFit.FASTER else None
+    recording = narration.recording
+    fitted = recording is None and video.request.narration_fit is NarrationFit.FASTER
+    within = scene.seconds if fitted else None
     # Times that cost nothing are always made with the sound. So another caption style speaks nothing anew,
     # even by a PC's voice, which can't time a sound that it made before.
     free = settings.price_list.narration(by.engine, 1) == 0
-    times = Times(needed=free or video.request.times_words, with_sound=free)
-    said = utterances(narration.text, by.language, storyboard.lexicon)
+    times = Times(needed=free or video.request.times_words or recording is not None, with_sound=free)
+    said = utterances(narration.text if narration.has_words else "", by.language, storyboard.lexicon)
     content = by.narration_hash(
-        narration.text, [one.said for one in said[0]], words=times.needed, within=within
+        narration.text,
+        [one.said for one in said[0]],
+        words=times.needed,
+        within=within,
+        recording=recording.sha256 if recording else None,
     )
     artifact = keys.narration(request.tenant, content)
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
     def make() -> tuple[str, float | None]:
-        document, billed = _spoken(said, request, by, outputs, sounds, speech, times)
+        if recording is None:
+            document, billed = _spoken(said, request, by, outputs, sounds, speech, times)
+        else:
+            sound = inputs.get(recording.key(request.tenant))
+            document, billed = _recorded(sound, recording, said, request, by, outputs, sounds, speech, times)
         if within is not None and not document.fits(within):
             faster = by.model_copy(update={"speed": min(FASTEST_SPEECH, by.speed * document.faster(within))})
             document, again = _spoken(said, request, faster, outputs, sounds, speech, times)
             billed += again
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
-        sounds.put(artifact, document.model_dump_json().encode(), "application/json", by=by.voice)
-        return by.voice, settings.price_list.narration(by.engine, billed)
+        sounds.put(artifact, document.model_dump_json().encode(), "application/json", by=document.by)
+        return document.by, settings.price_list.narration(by.engine, billed)
 
     reused = sounds.find(artifact) and _is_complete(artifact, request.tenant, outputs, sounds)
     return make_part(video, request, "narrations", artifact, videos, outputs, make, reused=reused)
@@ -138,6 +151,29 @@ def _spoken(
         billed += characters
         made.append((said.text, by.sentence_hash(said, timed=times.with_sound), seconds, words))
     return spoken(by.voice, made, [one.before for one in sentences], rest), billed
+
+
+def _recorded(
+    sound: bytes,
+    recording: Recording,
+    narration: tuple[Sequence[Utterance], float],
+    request: SceneTask,
+    by: Speaker,
+    outputs: Objects,
+    sounds: SharedObjects,
+    speech: Speech,
+    times: Times,
+) -> tuple[Spoken, int]:
+    """Return the narration that a recording is, and the number of billed characters: a voice says its words,
+    so that they are found in it."""
+    says, billed = [], 0
+    for said, _ in narration[0]:
+        _, words, characters = _said(said, request, by, outputs, sounds, speech, times)
+        key = keys.speech(request.tenant, by.sentence_hash(said, timed=times.with_sound))
+        says.append(VoiceSays(said.text, outputs.get(key), words))
+        billed += characters
+    what = f"the recording of scene {request.scene}"
+    return recorded(sound, recording.sha256, says, request.tenant, sounds, what), billed
 
 
 def _said(

@@ -177,7 +177,7 @@ def _has(plan: FilmPlan, variant: str) -> bool:
     """Return whether the film has the variant. Captions need narration; they and stems must be requested."""
     if variant == "stems":
         return plan.stems
-    return not variant.startswith("captions") or (plan.captions and bool(plan.narration))
+    return not variant.startswith("captions") or (plan.captions and any(scene.said for scene in plan.scenes))
 
 
 def _take_back(video: Video, standing: Video | None, outputs: Objects) -> None:

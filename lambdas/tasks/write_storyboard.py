@@ -268,7 +268,8 @@ def rewrite(
 ) -> Written:
     """Rewrite a part of one scene (its index) as the user's note says; the rest stays identical. Raises the
     same errors as `write`."""
-    fields = [field for field in _FIELDS[part] if field != "narration" or storyboard.scenes[scene].narration]
+    spoken = storyboard.scenes[scene].has_text_to_say
+    fields = [field for field in _FIELDS[part] if field != "narration" or spoken]
     question = scene_question(storyboard, scene, note, fields, language, budget, characters_json(cast))
     return _asked(
         question,

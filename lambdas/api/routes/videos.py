@@ -62,10 +62,10 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.film_plan import FilmPlan
 from lambdas.domain.line import Wait, wait, waits
+from lambdas.domain.uploads import SOUND_TYPES
 from lambdas.domain.video import VIDEO_ID, Video
 from lambdas.domain.video_events import video_events
 from lambdas.domain.video_parts import ClipState
-from lambdas.domain.video_request import MUSIC_TYPES
 from lambdas.intake.accept import Intake
 from lambdas.intake.derived_videos import OF_FILE, Remake
 from lambdas.intake.fields import (
@@ -378,7 +378,7 @@ def download_clip(video_id: str, clip: str) -> Response:
     ["GET", "HEAD"],
     "/v1/videos/<video_id>/music",
     query=LinkForm,
-    redirects=sorted(MUSIC_TYPES.values()),
+    redirects=sorted(SOUND_TYPES.values()),
     answer=ContentLink,
     errors=(VideoNotFound,),
 )
@@ -394,7 +394,7 @@ def download_music(video_id: str) -> Response:
     if not uploads.exists(music.key):
         raise VideoNotFound(f"The music of video {video_id} has expired.", param="id")
     kind = music.key.rpartition(".")[2]
-    return link_answer(music.key, f"{video_id}-music.{kind}", MUSIC_TYPES[kind], uploads)
+    return link_answer(music.key, f"{video_id}-music.{kind}", SOUND_TYPES[kind], uploads)
 
 
 def _plan(video: Video) -> FilmPlan:
