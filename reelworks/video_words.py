@@ -66,6 +66,16 @@ def own_material(scene: Scene) -> str | None:
     return None
 
 
+def narrated(scene: Scene) -> str:
+    """Say what is heard of a scene's narration; empty if it has none."""
+    if scene.narration is None:
+        return ""
+    text = scene.narration.text or ""
+    if scene.narration.recording is None:
+        return text
+    return f"your recording: {text}" if any(map(str.isalnum, text)) else "your recording"
+
+
 def failure_text(video: Video) -> str:
     """Return why a video failed and what to do."""
     failure = video.failure

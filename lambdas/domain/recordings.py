@@ -8,7 +8,7 @@ from lambdas.domain.storyboard import PartialScene, Recording, Scene
 from lambdas.domain.video_request import NarrationFit
 
 MOST_TIMES_FASTER = 3
-"""How many times faster than an unhurried narrator a recording may speak. More is another text."""
+"""How many times faster than another voice a recording may say its words. More is another text."""
 
 
 def check_recordings(scenes: Sequence[Scene | PartialScene], fit: NarrationFit) -> None:

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lambdas.domain.recordings import MOST_TIMES_FASTER
 from lambdas.media.sound_input import RATE, Samples
 
-MOST_TIMES_FASTER = 3
-"""How many times faster than the other voice a recording may speak."""
 _RATE = 16_000
 _STEP = 0.01  # seconds between two frames
 _MOST_FRAMES = 12_000  # of a longer recording, frames are further apart: the ways through both take memory
@@ -27,6 +26,9 @@ _LOWEST, _HIGHEST = 80.0, 7_600.0  # Hz
 _RANGE = 50.0  # dB below the loudest frame; anything quieter counts as silence
 _AUDIBLE = 5.0  # dB above the quietest frame
 _LOUDNESS = 2.4  # weight of a frame's loudness beside each coefficient
+# Percent of the frames that are quieter than the pauses of a recording that has some, and than its speech.
+_QUIET_AND_LOUD = (5, 95)
+_SILENT = 20.0  # dB by which pauses are quieter than speech
 # By how many frames the other voice goes on. Of ways that cost the same, the first is taken.
 _STEPS = (1, 0, *range(2, MOST_TIMES_FASTER + 1))
 
@@ -46,27 +48,41 @@ def aligned(recording: _Sound, spoken: _Sound, times: Sequence[float]) -> list[f
     Raises ValueError if the recording is too short for the words.
     """
     step = max(_STEP, len(recording) / RATE / _MOST_FRAMES)
-    heard, said = _frames(recording, step), _frames(spoken, step)
+    (heard, loudness), (said, _) = _frames(recording, step), _frames(spoken, step)
     if len(said) > MOST_TIMES_FASTER * len(heard):
         raise ValueError(
             f"it lasts {len(recording) / RATE:.1f} s, but its words take about {len(spoken) / RATE:.1f} s"
         )
-    way = _cheapest_way(heard, said)
-    places = [int(np.searchsorted(way, round(time / step))) for time in times]
-    return [min(place * step, len(recording) / RATE) for place in places]
+    begins = np.array([min(round(time / step), len(said) - 1) for time in times])
+    way = _cheapest_way(heard, said, [*begins, len(said) - 1], _pause(heard, loudness))
+    # The last frame in which a word has not gone on: where the pause before it ends.
+    places = np.maximum(np.searchsorted(way, begins), np.searchsorted(way, begins, side="right") - 1)
+    return [min(float(place) * step, len(recording) / RATE) for place in places]
 
 
-def _cheapest_way(heard: _Frames, said: _Frames) -> NDArray[np.int64]:
+def _pause(heard: _Frames, loudness: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """Return what a recording's pauses sound like; None if it has none."""
+    quiet, loud = np.percentile(loudness, _QUIET_AND_LOUD)
+    found: NDArray[np.float32] = heard[loudness <= quiet].mean(axis=0)
+    return found if loud - quiet >= _SILENT else None
+
+
+def _cheapest_way(
+    heard: _Frames, said: _Frames, pauses: Sequence[int], pause: NDArray[np.float32] | None
+) -> NDArray[np.int64]:
     """Return the frame of `said` for each frame of `heard`, from both starts to both ends. A frame that is
-    passed over costs as much as one that is taken. From one frame of the recording to the next, the other
-    voice goes on by a few frames at most, so each row of costs follows from the one before it."""
-    count = len(said)
+    passed over costs as much as one that is taken. At the frames `pauses` of `said` there may be a `pause`.
+    From one frame of the recording to the next, the other voice goes on by a few frames at most, so each row
+    of costs follows from the one before it."""
+    count, at = len(said), np.unique(pauses)
     squares = (said**2).sum(axis=1)
     costs = np.full(count, np.inf, np.float32)
     taken = np.zeros((len(heard), count), np.int8)
     choices = np.full((len(_STEPS), count), np.inf, np.float32)
     for row, frame in enumerate(heard):
         distances = np.sqrt(np.maximum(squares - 2 * said @ frame + frame @ frame, 0))
+        if pause is not None:
+            distances[at] = np.minimum(distances[at], np.linalg.norm(frame - pause))
         if row == 0:
             costs[0] = distances[0]
             continue
@@ -77,14 +93,15 @@ def _cheapest_way(heard: _Frames, said: _Frames) -> NDArray[np.int64]:
         taken[row] = choices.argmin(axis=0)
         costs = choices.min(axis=0) + distances
     way = np.empty(len(heard), np.int64)
-    at = count - 1
+    place = count - 1
     for row in range(len(heard) - 1, -1, -1):
-        way[row] = at
-        at -= _STEPS[taken[row, at]]
+        way[row] = place
+        place -= _STEPS[taken[row, place]]
     return way
 
 
-def _frames(sound: _Sound, step: float) -> _Frames:
+def _frames(sound: _Sound, step: float) -> tuple[_Frames, NDArray[np.float32]]:
+    """Return frames `step` seconds apart, and how loud each is, in dB."""
     third = RATE // _RATE
     low = sound[: len(sound) // third * third].reshape(-1, third).mean(axis=1)
     starts = np.arange(0, max(1, len(low)), step * _RATE).astype(int)
@@ -100,7 +117,8 @@ def _frames(sound: _Sound, step: float) -> _Frames:
     rows[:, -1] *= _LOUDNESS
     change = np.zeros_like(rows)
     change[1:-1] = rows[2:] - rows[:-2]
-    return np.concatenate([rows, change], axis=1).astype(np.float32)
+    levels = 10 * np.log10(np.maximum(power.sum(axis=1), 1e-12))
+    return np.concatenate([rows, change], axis=1).astype(np.float32), levels
 
 
 @lru_cache(maxsize=1)

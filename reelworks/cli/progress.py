@@ -21,7 +21,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lambdas.domain.control_characters import visible
-from reelworks.video_words import describe, estimated_costs, failure_text, own_material, tried_again
+from reelworks.video_words import describe, estimated_costs, failure_text, narrated, own_material, tried_again
 
 if TYPE_CHECKING:
     from reelworks.client.models import (
@@ -287,9 +287,8 @@ def preview_lines(storyboard: Storyboard, previews: list[dict[str, Any]]) -> lis
     """Return each scene's narration and the paths of its voice and still."""
     lines = []
     for number, scene in enumerate(storyboard.scenes):
-        narration = scene.narration
-        said = " ".join(narration.text.split()) if narration else "(no narration)"
-        lines.append(f"scene {number + 1}: {said}")
+        said = " ".join(narrated(scene).split())
+        lines.append(f"scene {number + 1}: {said or '(no narration)'}")
         lines += [f"  {one['part']}: {one['path']}" for one in previews if one["scene"] == number]
     return lines
 
@@ -299,11 +298,11 @@ def storyboard_table(storyboard: Storyboard) -> Table:
     table = Table("scene", "s", "narration", "image", "video", show_lines=True, title_justify="left")
     table.title = _text(": ".join(filter(None, (storyboard.title, storyboard.style))))
     for number, scene in enumerate(storyboard.scenes, 1):
-        seconds, said, own = scene.seconds, scene.narration, own_material(scene)
+        seconds, own = scene.seconds, own_material(scene)
         table.add_row(
             str(number),
             "" if seconds is None else f"{seconds:g}",
-            _text(said.text if said else ""),
+            _text(narrated(scene)),
             _text(own) if own else _text("(your picture)") if scene.first_frame else _prompts(scene.image),
             "" if own else _prompts(scene.video, end="\n(ends on your picture)" if scene.last_frame else ""),
         )

@@ -547,14 +547,19 @@ class MusicOf(Document):
 
 class Narration(Document):
     """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
-    character that says it, in its voice unless there is an own one."""
+    character that says it, in its voice unless there is an own one. `recording`: the user's own sound
+    instead of a voice's. Where it is sent, `text` may be omitted; captions show a text, whose words are
+    found in the recording."""
 
-    text: str = ALWAYS
+    text: str | None = None
     """Must be text of 1 to 3,000 characters without control characters."""
     voice: str | None = None
     language: str | None = None
     speed: float | None = None
     speaker: str | None = None
+    recording: Recording | None = None
+    """Must be an object with a file_id of an upload, an audio_url "data:audio/mpeg;base64,…", or, as in a
+    storyboard that was read, a sha256, kind and seconds."""
 
 
 class OpenFilm(Document):
@@ -690,6 +695,22 @@ class RecentFailures(Document):
     """The most frequent first."""
     latest: list[FailedFilm] = []
     """At most 20, the latest first."""
+
+
+class Recording(Document):
+    """A recording of the user's own that a scene plays as its narration. `seconds`: its length. Where it
+    is sent, it may be a `file_id` or an `audio_url` instead."""
+
+    sha256: str | None = None
+    """Must be 64 hexadecimal digits."""
+    kind: Literal["wav", "mp3", "ogg", "flac", "mp4"] | str | None = None
+    """Must be its file format."""
+    seconds: float | None = None
+    """Must be a number of seconds above 0, at most 3,600."""
+    file_id: str | None = None
+    """The id of an upload; only sent."""
+    audio_url: str | None = None
+    """A data URL; only sent."""
 
 
 class ReviewState(Document):

@@ -11,6 +11,7 @@ from reelworks.video_words import (
     estimated_costs,
     estimated_lines,
     failure_text,
+    narrated,
     own_material,
     tried_again,
 )
@@ -93,7 +94,7 @@ def storyboard(board: Storyboard) -> str:
         length = "as long as its narration" if scene.seconds is None else f"{scene.seconds:g} s"
         lines += [
             f"scene {number} ({length})",
-            f"  narration: {scene.narration.text if scene.narration else '(none)'}",
+            f"  narration: {narrated(scene) or '(none)'}",
         ]
         if own := own_material(scene):
             lines.append(f"  shows {own}")

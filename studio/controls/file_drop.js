@@ -3,6 +3,11 @@
 import { ApiError, post } from "../api.js";
 import { Component, html, nothing } from "../component.js";
 
+const SOUND = {
+  accept: "audio/*,video/mp4",
+  allowed: /^(audio\/[a-z0-9.+-]{1,40}|video\/mp4)$/,
+  said: "an audio file (WAV, MP3, Ogg, FLAC, M4A)",
+};
 const KINDS = {
   image: {
     noun: "picture",
@@ -10,12 +15,8 @@ const KINDS = {
     allowed: /^image\/(png|jpeg|webp)$/,
     said: "a PNG, JPEG or WebP picture",
   },
-  sound: {
-    noun: "song",
-    accept: "audio/*,video/mp4",
-    allowed: /^(audio\/[a-z0-9.+-]{1,40}|video\/mp4)$/,
-    said: "an audio file (WAV, MP3, Ogg, FLAC, M4A)",
-  },
+  sound: { noun: "song", ...SOUND },
+  recording: { noun: "recording", ...SOUND },
 };
 const THUMBNAIL = 240; // pixels
 

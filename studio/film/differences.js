@@ -4,6 +4,7 @@ const LABELS = {
   "narration.text": "Narration",
   "narration.speaker": "Speaker",
   "narration.voice": "Voice",
+  "narration.recording.sha256": "Recording",
   "narration.speed": "Speed of the voice",
   "narration.language": "Language",
   "image.positive_prompt": "Picture",

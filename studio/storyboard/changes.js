@@ -23,9 +23,9 @@ function _contents({ style, lexicon, scenes }, stills) {
       : null,
   );
   return all.map((scene, index) => {
-    const voice = scene.narration && spokenWords(scene.narration.text)
-      ? fingerprint([scene.narration, pronounced(scene.narration.text)])
-      : null;
+    const said = scene.narration?.text ?? "";
+    const voice =
+      spokenWords(said) || scene.narration?.recording ? fingerprint([scene.narration, pronounced(said)]) : null;
     const still = drawn[index];
     const before = scene.continues ? fingerprint({ ...all[index - 1], focal_point: null }) : null;
     const next = all[index + 1];
@@ -64,6 +64,8 @@ export function consequences(storyboard, { video, stored, filmed }) {
   );
 }
 
+const _narrationSeconds = ({ narration }) => narration?.recording?.seconds ?? secondsToSpeak(narration?.text ?? "");
+
 /** Whether an image model draws the film's stills. The API says it once the first of them is planned. */
 export const drawsStills = (video) => video.stills.length > 0;
 
@@ -92,9 +94,9 @@ export async function aboutCost(storyboard, outcomes, video, signal) {
     return all && chosen.reduce((sum, one) => sum + (one.outcome[part] === "anew" ? size(one.scene) : 0), 0) / all;
   };
   const shares = {
-    narration: share("voice", ({ narration }) => narration.text.length),
+    narration: share("voice", ({ narration }) => narration.text?.length ?? 0),
     stills: share("still", () => 1),
-    clips: share("clips", (scene) => +scene.seconds || secondsToSpeak(scene.narration?.text ?? "") || UNKNOWN_SECONDS),
+    clips: share("clips", (scene) => +scene.seconds || _narrationSeconds(scene) || UNKNOWN_SECONDS),
     assembly: 1,
   };
   const parts = Object.entries(shares)

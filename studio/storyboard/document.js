@@ -52,7 +52,10 @@ export function closed({ title, style, lexicon, scenes }) {
 export function closedScene(scene) {
   const { narration, image, video, seconds, continues, meets_next, first_frame, last_frame, focal_point } = scene;
   const { clip, clip_start, picture, zoom, title, lower_third } = scene;
-  const said = narration?.text?.trim() ? _filled({ ...narration, speed: _number(narration.speed) }) : undefined;
+  const heard = narration?.text?.trim() || narration?.recording;
+  const said = heard
+    ? _filled({ ...narration, speed: _number(narration.speed), recording: _file(narration.recording) })
+    : undefined;
   return _filled({
     narration: said,
     image: _prompts(image),
@@ -60,8 +63,8 @@ export function closedScene(scene) {
     seconds: _number(seconds),
     continues,
     meets_next,
-    first_frame: _frame(first_frame),
-    last_frame: _frame(last_frame),
+    first_frame: _file(first_frame),
+    last_frame: _file(last_frame),
     focal_point,
     clip,
     clip_start,
@@ -80,8 +83,8 @@ export function ownMaterial({ clip, clip_start, picture, zoom, title }) {
   return null;
 }
 
-// A picture that was just chosen, or one that the API has.
-const _frame = (picture) => (picture?.file_id ? { file_id: picture.file_id } : picture);
+// A file that was just chosen, or one that the API has.
+const _file = (file) => (file?.file_id ? { file_id: file.file_id } : file);
 
 const _prompts = ({ negative_prompt, seed, ...prompts }) => ({
   ..._filled({ ...prompts, seed: _number(seed) }),

@@ -297,7 +297,8 @@ export class StoryboardEditor {
 
   #length(scene, readonly) {
     const id = controlId(scene, "seconds");
-    const needed = secondsToSpeak(scene.narration?.text ?? "", scene.narration?.speed || 1);
+    const { text = "", speed, recording } = scene.narration ?? {};
+    const needed = recording?.seconds ?? secondsToSpeak(text, speed || 1);
     const hint = scene.seconds
       ? undefined
       : needed
@@ -353,17 +354,21 @@ export class StoryboardEditor {
         fault: this.faults.get(id(path)),
         input: (value) => this.#type(scene, path, value),
       });
-    const picture = (path, label, taken) => {
-      const value = scene[path] && { name: "Your picture", ...scene[path] };
+    const file = (path, label, taken, kind, name) => {
+      const [part, inner] = path.split(".");
+      const given = inner ? scene[part]?.[inner] : scene[part];
+      const value = given && { name, ...given };
       if (!(value || taken) || readonly) return value ? html`<p class="small quiet">${label}: yours</p>` : nothing;
       return html`
         <div class="field">
           <span class="label">${label} <span class="quiet small">optional</span></span>
-          <studio-file-drop id=${id(path)} tabindex="-1" .label="${label} of scene ${index + 1}" .pastes=${false}
+          <studio-file-drop id=${id(path)} tabindex="-1" .label="${label} of scene ${index + 1}" .kind=${kind}
+            .pastes=${false}
             .value=${value} .fault=${this.faults.get(id(path)) ?? null}
             @file=${({ detail: { value: chosen, busy } }) => busy || this.#type(scene, path, chosen)}></studio-file-drop>
         </div>`;
     };
+    const picture = (path, label, taken) => file(path, label, taken, "image", "Your picture");
     const next = this.storyboard.scenes[index + 1];
     const mayMeet = next && !next.continues && !documents.ownMaterial(next) && (engine?.last_image ?? "none") !== "none";
     const rendered = () => html`
@@ -394,6 +399,7 @@ export class StoryboardEditor {
           ])}
           ${line("narration.speed", "Speaking speed", { numeric: "decimal", hint: "0.5 to 2; by default 1" })}
           ${line("narration.language", "Language", { placeholder: "en-US" })}
+          ${file("narration.recording", "Recording instead of a voice", true, "recording", "Your recording")}
           ${line("lower_third.title", "Lower third", { hint: "a name over the scene's first seconds" })}
           ${line("lower_third.subtitle", "Lower third's second line")}
           ${line("focal_point", "Kept in view where another shape crops it", {
@@ -455,6 +461,7 @@ const SCENE_CONTROLS = new Map([
     "narration.voice",
     "narration.speed",
     "narration.language",
+    "narration.recording",
     "image.positive_prompt",
     "image.seed",
     "image.negative_prompt",
@@ -472,6 +479,7 @@ const SCENE_CONTROLS = new Map([
     "lower_third.title",
     "lower_third.subtitle",
   ].map((path) => [path, path]),
+  ["narration.recording.file_id", "narration.recording"],
   ["first_frame.file_id", "first_frame"],
   ["last_frame.file_id", "last_frame"],
   ["clip", "shows"],

@@ -95,6 +95,62 @@ def test_material_that_can_t_be_used_is_named(
     assert says in error["message"]
 
 
+SPEECH = encoded(tone(2, 440), "mp3").read()
+SPEECH_URL = {"audio_url": "data:audio/mpeg;base64," + b64encode(SPEECH).decode()}
+
+
+def test_a_scene_may_play_a_recording_as_its_narration(queue: Deployment) -> None:
+    scenes = [
+        {**FILMED, "seconds": None, "narration": {"recording": SPEECH_URL, "text": "Kites."}},
+        {**TITLE, "seconds": None, "narration": {"recording": sent(SPEECH, "audio/mpeg")}},
+    ]
+    request = stored(create(prompt=None, **a_film(*scenes, captions=True)))
+    assert request.brief
+    told, silent = (scene.narration for scene in request.brief.given.scenes)
+    assert told
+    assert silent
+    assert (told.text, silent.text) == ("Kites.", "♪")
+    assert told.recording
+    assert told.recording == silent.recording
+    assert (told.recording.kind, told.recording.seconds) == ("mp3", pytest.approx(2, abs=0.1))
+    assert stores.inputs(queue.settings).get(told.recording.key("acme")) == SPEECH
+    assert request.seconds == 6, "two recordings of 2 s, each with the silence around it"
+    again = [one.model_dump(exclude_none=True) for one in request.brief.given.scenes]
+    assert stored(create(prompt=None, **a_film(*again, captions=True))).brief.given == request.brief.given
+
+
+@pytest.mark.parametrize(
+    ("narration", "param", "says"),
+    [
+        ({"recording": "data:audio/wav;base64,AAAA"}, "recording", "0.5 to 300 seconds of sound"),
+        ({"recording": {"file_id": "file_x"}}, "recording.file_id", "one of your uploads"),
+        ({"recording": "https://example.com/a.wav"}, "recording", "must be a file, or"),
+        (
+            {"recording": {"sha256": "0" * 64, "kind": "mp3", "seconds": 2}},
+            "recording.sha256",
+            "that of a recording that one of your videos has",
+        ),
+        ({"recording": SPEECH_URL, "speed": 1.1}, "speed", "a recording plays at its own speed"),
+        ({"recording": SPEECH_URL, "text": "Far too many words. " * 12}, "text", "but its recording lasts 2"),
+    ],
+)
+def test_recordings_that_can_t_be_used_are_named(
+    queue: Deployment, narration: dict[str, Any], param: str, says: str
+) -> None:
+    error = refused(**a_film(FILMED, {**FILMED, "narration": narration}))
+    assert error["param"] == f"scenes[1].narration.{param}"
+    assert says in error["message"]
+
+
+def test_a_recording_longer_than_its_scene_is_noted_or_refused(queue: Deployment) -> None:
+    film = a_film({**FILMED, "narration": {"recording": SPEECH_URL}})
+    [note] = create(prompt=None, **film)["notes"]
+    assert "longer than these scenes, counted from 0: 0 (3 s of 2 s)" in note
+    error = refused(**film, narration_fit="refuse")
+    assert error["param"] == "scenes[0].narration.recording"
+    assert "s longer than its 2 s scene" in error["message"]
+
+
 def test_a_request_has_room_for_some_clips_only(queue: Deployment) -> None:
     error = refused(**a_film(*[{"clip": URL}] * (MOST_CLIPS_SENT + 1)))
     assert error["param"] == f"scenes[{MOST_CLIPS_SENT}].clip"

@@ -99,6 +99,13 @@ def test_changing_a_voice_keeps_the_text_and_omitted_fields() -> None:
     assert changed.scenes[0].image == board.scenes[0].image
 
 
+def test_a_recording_has_no_voice_to_regenerate() -> None:
+    own = {"sha256": "a" * 64, "kind": "wav", "seconds": 4}
+    board = a_board(a_scene(narration={"text": "A bee.", "recording": own}))
+    with pytest.raises(InvalidRequest, match="the scene plays a recording"):
+        regenerated(board, 0, Regeneration(part=Part.VOICE, speed=1.2), a_request())
+
+
 def test_parts_of_scenes_that_an_edit_changes_are_not_kept() -> None:
     parts = [PartProgress(scene=index) for index in range(3)]
     video = a_video(narrations=parts, stills=parts)

@@ -591,6 +591,17 @@ def test_changes_preserve_everything_else_byte_for_byte() -> None:
     assert scene.video.positive_prompt == NIGHT["video"]["positive_prompt"]
 
 
+def test_a_recording_stays_whatever_the_text_model_writes() -> None:
+    own = {"sha256": "a" * 64, "kind": "wav", "seconds": 4}
+    board = parse_storyboard(changed("scenes.1.narration.recording", own))
+    after = accept_changes(changes({"number": 2, **NIGHT}), board, "At night", "en-US", BUDGET).storyboard
+    assert after.scenes[1].narration == board.scenes[1].narration
+    assert after.scenes[1].video.positive_prompt == NIGHT["video"]["positive_prompt"]
+    question = changes_question(board, "At night", "en-US", BUDGET)
+    assert "Scene 2: no narration." in question.message
+    assert own["sha256"] not in question.message
+
+
 def test_a_new_style_may_be_all_that_changes() -> None:
     board = parse_storyboard(ANSWER)
     after = accept_changes(changes(style="Ink on paper."), board, "Draw it", "en-US", BUDGET).storyboard

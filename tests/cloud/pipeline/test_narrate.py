@@ -1,3 +1,4 @@
+import hashlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,16 @@ from lambdas.domain.errors import ServiceUnavailable
 from lambdas.domain.narration import Spoken
 from lambdas.domain.prices import FREE
 from lambdas.domain.stages import Stage
-from lambdas.domain.storyboard import LEAD, PAUSE, TAIL
+from lambdas.domain.storyboard import LEAD, PAUSE, SILENT, TAIL, Recording
 from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipState
 from lambdas.media.font import FONT
-from lambdas.media.sound_input import length, samples
+from lambdas.media.sound_input import RATE, length, samples
 from lambdas.production.scene_parts import SceneTask
 from lambdas.settings import NarrateSettings
 from lambdas.tasks import narrate, write_storyboard
 from tests.cloud.pipeline.bench import SENTENCE_SECONDS, TENANT, Bench, a_brief, a_scene, spoken_sound
+from tests.media.sounds import encoded, noise, tone
 
 SPEECH = f"artifacts/{TENANT}/speech/"
 
@@ -276,6 +278,71 @@ def test_words_times_that_cost_nothing_are_made_with_each_sound(
     run(bench, other)
     assert len(bench.answers.spoken) == 4, "another style, or film, asks for nothing"
     assert narration(bench, other).sentences[0].words == said[1].words
+
+
+def recorded(bench: Bench, sound: bytes, **narration: Any) -> dict[str, Any]:
+    """Return the narration that is this recording, a FLAC, which is stored."""
+    own = Recording(sha256=hashlib.sha256(sound).hexdigest(), kind="flac", seconds=2)
+    bench.inputs.put(own.key(TENANT), sound, own.media_type)
+    return {"text": SILENT, **narration, "recording": own.model_dump()}
+
+
+def whole(bench: Bench, said: Spoken) -> Any:
+    """Return a narration's sounds, one after another, and check that each begins where the last one ends."""
+    parts, at = [], 0
+    for sentence in said.sentences:
+        sound = BytesIO(bench.outputs.get(keys.speech(TENANT, sentence.sound)))
+        parts += samples(sound, "a part")
+        assert sentence.start == pytest.approx(at / RATE, abs=1e-9)
+        at = sum(part.shape[1] for part in parts)
+    return np.concatenate(parts, axis=1)
+
+
+RECORDED = encoded(np.concatenate([noise(0.5, level=0.0001), tone(1.5, 300)], axis=1), "flac").getvalue()
+
+
+def test_a_recording_without_text_is_the_narration_as_it_is(bench: Bench) -> None:
+    brief = a_brief(a_scene(narration=recorded(bench, RECORDED)))
+    video = storyboarded(bench, brief)
+    run(bench, video)
+    said = narration(bench, video)
+    [sentence] = said.sentences
+    assert (sentence.text, sentence.words, said.by) == ("", (), "recording")
+    assert said.seconds == pytest.approx(LEAD + 2 + TAIL)
+    sound = np.concatenate([*samples(BytesIO(RECORDED), "it")], axis=1)
+    assert np.abs(whole(bench, said) - sound).max() <= 1 / 32768, "all of it, as 16 bits"
+    assert not bench.answers.spoken
+    [made] = bench.now(video).narrations
+    assert (made.by, made.cost) == ("recording", 0)
+    again = storyboarded(bench, brief)
+    run(bench, again)
+    assert bench.now(again).narrations[0].reused
+
+
+def test_the_words_of_a_recording_are_found_in_it_and_paid_for_once(bench: Bench) -> None:
+    words = np.concatenate([tone(0.1, 300), tone(0.1, 900), tone(0.3, 2_000)], axis=1)
+    bench.answers.sound = encoded(words, "mp3").getvalue()
+    sound = np.concatenate([noise(0.7, level=0.0001), words, noise(0.8, level=0.0001)], axis=1)
+    told = recorded(bench, encoded(sound, "flac").getvalue(), text="A bee wakes.")
+    video = storyboarded(bench, a_brief(a_scene(narration=told)))
+    run(bench, video)
+    before, sentence = (said := narration(bench, video)).sentences
+    assert (before.text, sentence.text) == ("", "A bee wakes.")
+    assert sentence.start == pytest.approx(0.7, abs=0.1), "its caption waits for the voice"
+    times = {word.text: sentence.start + word.start for word in sentence.words}
+    assert times == pytest.approx({"A": 0.7, "bee": 0.8, "wakes": 0.9}, abs=0.06)
+    assert whole(bench, said).shape[1] == 2 * RATE
+    assert [asked["OutputFormat"] for asked in bench.answers.spoken] == ["json", "mp3"]
+    assert bench.now(video).narrations[0].cost == pytest.approx(2 * len("A bee wakes.") * 16e-6)
+
+
+def test_a_recording_that_is_too_short_for_its_text_is_named(bench: Bench) -> None:
+    short = encoded(tone(0.5, 300), "flac").getvalue()
+    told = recorded(bench, short, text="A bee wakes. It flies. It lands. It drinks. It sleeps.")
+    video = storyboarded(bench, a_brief(a_scene(), a_scene(narration=told)))
+    error, cause = run(bench, video, scene=1)
+    assert error == "NarrationRefused"
+    assert "the recording of scene 1 is too short: it lasts 0.5 s" in cause["errorMessage"]
 
 
 def test_a_voice_that_does_not_time_its_words_narrates_without(bench: Bench) -> None:
