@@ -26,6 +26,7 @@ from reelworks.cli.options import (
 )
 from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
+from reelworks.music_beds import BedMissing, bed
 from reelworks.video_words import estimated_lines
 
 if TYPE_CHECKING:
@@ -178,6 +179,13 @@ def make(
             "tense, sad, epic or driving."
         ),
     ] = None,
+    music_bed: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of --music, a piece of the extra reelworks[music]: a mood (calm, energetic, happy, "
+            "nostalgic or tender) or a piece's name."
+        ),
+    ] = None,
     music_level: Annotated[
         float | None, typer.Option(help="Music level against speech, -40 to 0 dB. Default: -6.")
     ] = None,
@@ -268,6 +276,10 @@ def make(
     if wait and not dry_run:
         check_output(output)
     font_file = _font_file(caption_font)
+    if music_bed is not None:
+        if music is not None:
+            fail("--music-bed must be omitted when --music is set: a film has one piece of music")
+        music = _bed(music_bed, seed)
     fields: CreateFields = {
         "topic": topic,
         "tone": tone,
@@ -340,6 +352,15 @@ def make(
         else:
             video = client.submit(prompt, **files, **fields)
             _made(client, video, output, wait=wait, as_json=as_json)
+
+
+def _bed(name: str, seed: int | None) -> Path:
+    try:
+        piece = bed(name, seed)
+    except BedMissing as error:
+        fail(str(error))
+    err.print(f"music: {piece.stem}")
+    return piece
 
 
 def _font_file(font: str | None) -> Path | None:

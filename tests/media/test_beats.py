@@ -99,3 +99,7 @@ def test_music_without_beats_has_none() -> None:
     assert beats(blocks(np.random.default_rng(0).normal(0, 0.1, SECONDS * RATE))) == []
     assert beats(iter(())) == []
     assert beats(blocks(clicks([0.5, 1.0])[:RATE])) == [], "too short"
+
+
+def test_the_music_of_the_extra_can_be_played_and_cut_on_its_beats() -> None:
+    """One piece of each mood: its tempo is in the package's LICENSE-MUSIC."""
