@@ -1,6 +1,7 @@
 """Music by mood from an openly licensed package (MIT): the extra `reelworks[music]`.
 
-The pieces were made by a music model, ACE-Step 1.5; the package's LICENSE-MUSIC has the tempo, key and seed of each.
+The pieces were made by a music model, ACE-Step 1.5; the package's LICENSE-MUSIC has each one's tempo, key and
+seed.
 """
 
 import random
@@ -16,8 +17,8 @@ class BedMissing(Exception):
 
 
 def bed(name: str, seed: int | None = None) -> Path:
-    """Return a piece of music, to be sent as a film's `music`: by its name, or any one of a mood. The same seed
-    chooses the same piece. Raises BedMissing, which says what there is."""
+    """Return a piece of music, to be sent as a film's `music`: by its name, or any one of a mood. The same
+    seed chooses the same piece. Raises BedMissing, which says what there is."""
     found = pieces()
     names = [one for mood in found.values() for one in mood]
     for piece in names:

@@ -1,13 +1,15 @@
 """Beats that are found in music whose beats are known. More of it: docs/decisions/0077-beats-and-beds.md."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from lambdas.media.beats import beats
-from lambdas.media.sound_input import RATE, Samples
+from lambdas.media.sound_input import RATE, Samples, samples
+from reelworks.music_beds import bed
 
 SECONDS = 12
 NEAR = 0.07  # seconds; as MIREX counts
@@ -101,5 +103,9 @@ def test_music_without_beats_has_none() -> None:
     assert beats(blocks(clicks([0.5, 1.0])[:RATE])) == [], "too short"
 
 
-def test_the_music_of_the_extra_can_be_played_and_cut_on_its_beats() -> None:
-    """One piece of each mood: its tempo is in the package's LICENSE-MUSIC."""
+@pytest.mark.parametrize(("piece", "tempo"), [("happy_acoustic_1", 110), ("energetic_electronic_2", 150)])
+def test_the_beats_of_the_extra_s_music_are_found(piece: str, tempo: int) -> None:
+    """Its tempo is in the package's LICENSE-MUSIC; half and double of it are beats, too."""
+    heard = islice(samples(bed(piece), piece), 1_000)
+    between = np.median(np.diff(beats(heard)))
+    assert any(60 / between == pytest.approx(tempo * share, rel=0.02) for share in (0.5, 1, 2))
