@@ -204,7 +204,9 @@ def make(
     ] = None,
     brand: Annotated[
         Path | None,
-        existing_file("JSON file with the film's brand: colours, font, logo, intro and outro."),
+        existing_file(
+            "JSON file with the film's brand: colours, font, logo, intro and outro.", envvar="REELWORKS_BRAND"
+        ),
     ] = None,
     clip_sound: ClipSound = None,
     stems: Annotated[

@@ -24,9 +24,9 @@ ClipSound = Annotated[
 ]
 
 
-def existing_file(help: str) -> Any:
-    """Return an option that names a file to read."""
-    return typer.Option(help=help, exists=True, dir_okay=False, readable=True)
+def existing_file(help: str, *, envvar: str | None = None) -> Any:
+    """Return an option that names a file to read; `envvar`: the variable that names it by default."""
+    return typer.Option(help=help, exists=True, dir_okay=False, readable=True, envvar=envvar)
 
 
 def read_json_file(path: Path) -> Any:
