@@ -126,6 +126,7 @@ ACCESS: Mapping[str, Access] = {
         write=(_ARTIFACTS,),
         delete=(_ENGINE, _ARTIFACTS),
     ),
+    "LookAtClips": Access(table=_CHANGE, read=(_VIDEOS, _CLIPS), write=(_VIDEOS,), journal=True),
     "CheckClips": Access(table=_CHANGE, read=(_VIDEOS, _CLIPS), write=(_VIDEOS,), journal=True),
     "Assemble": Access(
         table=_CHANGE,

@@ -36,6 +36,7 @@ from lambdas.settings import (
     Settings,
     StudioSettings,
     UpkeepSettings,
+    WriterSettings,
     env_of,
 )
 
@@ -110,6 +111,9 @@ FUNCTIONS: Mapping[str, Spec] = {
         memory=1024,
         media=True,
         asynchronous=True,
+    ),
+    "LookAtClips": Spec(
+        module="lambdas.tasks.look_at_clips", settings=WriterSettings, timeout=900, memory=1024, media=True
     ),
     # CheckClips asks S3 for the measures of up to 1,000 clips.
     "CheckClips": Spec(module="lambdas.tasks.check_clips", settings=PricedSettings, timeout=300),

@@ -47,6 +47,7 @@ from lambdas.settings import (
     RenderClipSettings,
     StoreSettings,
     UpkeepSettings,
+    WriterSettings,
 )
 
 
@@ -286,6 +287,7 @@ class PipelineStack(Stack):
                 "DrawClip": ClipEventsSettings(**priced, **event_bus),
                 "RenderClip": RenderClipSettings(**priced, **endpoints, **event_bus),
                 "SettleClip": RenderClipSettings(**priced, **endpoints, **event_bus),
+                "LookAtClips": WriterSettings(**priced, **writer),
                 "CheckClips": self._priced,
                 "Assemble": self._priced,
                 "AssembleLong": AssembleLongSettings(**stores, build_project=build_project),
@@ -352,7 +354,7 @@ class PipelineStack(Stack):
         allow(role("Upkeep"), "lambda:InvokeFunction", on=[self.functions["Intake"].function_arn])
         for name in ("Api", "Intake"):
             grant_check(role(name), settings.guardrail)
-        for name in ("Api", "Plan"):
+        for name in ("Api", "Plan", "LookAtClips"):
             grant_ask(role(name), settings.text_model)
         grant_ask(role("WriteStoryboard"), settings.text_model, *settings.text_models)
         grant_speak(role("Narrate"))

@@ -105,6 +105,15 @@ def tried_again(video: Video) -> str:
     return " ".join([f"clips rendered again because they warn: {numbers}{kept}.", *note])
 
 
+def looked_at(video: Video) -> str:
+    """Say of how many clips a vision model was asked; empty if it was not."""
+    check = video.vision_check
+    if check is None:
+        return ""
+    note = f" The others were not looked at: {check.note}" if check.note else ""
+    return f"clips that a vision model looked at: {check.clips}.{note}"
+
+
 def estimated_costs(estimate: VideoEstimate) -> list[tuple[str, str, str]]:
     """Return a row for each part of a film and for all of it: its name, its amount, and USD."""
     amounts = {

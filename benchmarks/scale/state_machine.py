@@ -40,6 +40,7 @@ VISITS: Mapping[str, Mapping[Unit, float]] = {
     "RenderClip": {Unit.RENDERED: 1},
     "ClipFailed": {},
     "ChooseAssembler": {Unit.FILM: 1},
+    "LookAtClips": {},
     "CheckClips": {},
     "Assemble": {Unit.FILM: 1},
     "AssembleLong": {},

@@ -254,6 +254,7 @@ class Videos:
             "enhancement": video.enhancement and video.enhancement.model_copy(update={"cost": 0.0}),
             "clips": [],
             "second_tries": None,
+            "looked": None,
             "assembly": None,
             "shaping": None,
             "spent": video.spent_so_far,

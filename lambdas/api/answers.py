@@ -180,6 +180,15 @@ class SecondTriesOf(TypedDict):
     """Why other clips that warn were not rendered again, if there are some."""
 
 
+class VisionCheckOf(TypedDict):
+    clips: int
+    """Of how many clips the model was asked, in this attempt or before."""
+    cost: float | None
+    """USD in this attempt, part of the video's `cost`; null if unknown."""
+    note: str | None
+    """Why it was not asked about the others, if there are some."""
+
+
 class CharacterUsed(TypedDict):
     id: str
     name: str
@@ -269,6 +278,8 @@ class VideoObject(TypedDict):
     on_warning: OnWarning
     second_tries: SecondTriesOf | None
     """With `on_warning=retry_once`: what was rendered again, once the clips were checked."""
+    vision_check: VisionCheckOf | None
+    """What a vision model was asked, once it was: its opinions are in the quality report."""
     draft: bool
     """Whether its engine draws drafts."""
     draft_for: str | None
@@ -334,6 +345,8 @@ class CostParts(TypedDict):
     narration: CostPart
     stills: CostPart
     clips: CostPart
+    vision: CostPart
+    """A vision model's opinion of each clip, with `vision_check`."""
     assembly: CostPart
 
 

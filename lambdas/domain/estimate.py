@@ -16,6 +16,7 @@ from lambdas.domain.brief import Brief
 from lambdas.domain.engines import CATALOGUE, TURBO_STEPS, Engine, Renderer, Speed
 from lambdas.domain.errors import MaxCostExceeded
 from lambdas.domain.film_plan import Clip, FilmPlan
+from lambdas.domain.opinions import ANSWER_TOKENS, ASKED_TOKENS
 from lambdas.domain.planning import clip_lengths
 from lambdas.domain.prices import Makers, Prices, of_work, total
 from lambdas.domain.prompts import system_prompt
@@ -75,6 +76,7 @@ class Costs(NamedTuple):
     narration: Cost
     stills: Cost
     clips: Cost
+    vision: Cost
     assembly: Cost
 
     @property
@@ -100,8 +102,10 @@ class Estimate(NamedTuple):
 
     @property
     def highest_cost(self) -> float:
-        """USD of the parts whose cost is known, if every clip is rendered once more that may be."""
-        again = (self.costs.clips.usd or 0.0) * self.again / self.clips if self.again else 0.0
+        """USD of the parts whose cost is known, if every clip is rendered, and looked at, once more that may
+        be."""
+        clips = total([self.costs.clips.usd or 0.0, self.costs.vision.usd or 0.0]) or 0.0
+        again = clips * self.again / self.clips if self.again else 0.0
         return total([self.costs.known, again]) or 0.0
 
     @property
@@ -132,6 +136,7 @@ def estimate(request: VideoRequest, engine: Engine, makers: Makers, *, done: int
         narration=NOTHING if done else _narration(request, spoken, makers),
         stills=NOTHING if done else _stills(request, makers.prices),
         clips=_clips_cost(engine, makers.prices, rendering, drawing),
+        vision=_vision(request, rendered, makers),
         assembly=_priced(assembly_cost(makers.prices, joining), "no price of a function or build is set"),
     )
     took = None
@@ -285,6 +290,13 @@ def _narration(request: VideoRequest, frames: int, makers: Makers) -> Cost:
     spoken = _LETTERS_PER_SECOND * frames // request.fps
     letters = spoken * (2 if request.times_words else 1)  # the times are billed as speech is
     return _priced(makers.prices.narration(engine, letters), f"no price of the voice engine {engine} is set")
+
+
+def _vision(request: VideoRequest, clips: int, makers: Makers) -> Cost:
+    if not request.vision_check:
+        return NOTHING
+    usd = makers.prices.text(makers.text_model, ASKED_TOKENS, ANSWER_TOKENS)
+    return _priced(of_work(usd, clips), f"no price of the text model {makers.text_model} is set")
 
 
 def _stills(request: VideoRequest, prices: Prices) -> Cost:

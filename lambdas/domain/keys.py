@@ -242,6 +242,11 @@ def film_plan(tenant: str, video_id: str) -> str:
     return video_folder(tenant, video_id) + "plan.json"
 
 
+def opinions(tenant: str, video_id: str) -> str:
+    """Return the key of what a vision model says of the video's clips."""
+    return video_folder(tenant, video_id) + "opinions.json"
+
+
 def origin_plan(tenant: str, video_id: str) -> str:
     """Return the key of the snapshot of the source video's plan."""
     return video_folder(tenant, video_id) + "origin.json"

@@ -19,6 +19,7 @@ from lambdas.domain.assembly import ClipSound
 from lambdas.domain.documents import Document
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import Clip, FilmPlan, Scene
+from lambdas.domain.opinions import LOWEST_SCORE, NO_OPINIONS, Opinions, looked_at, opinion_of
 
 REVISION: Final = 1
 """Increment when the same clip measures otherwise."""
@@ -60,6 +61,7 @@ class CheckName(StrEnum):
     LOUDNESS = "loudness"
     SPEECH = "speech"
     CAPTIONS = "captions"
+    PROMPT = "prompt"
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,12 @@ LIMITS = {
         " Japanese",
         "Netflix Timed Text Style Guides, for adults",
         "Whether the words are right.",
+    ),
+    CheckName.PROMPT: Limit(
+        f"a vision model gives each clip at least {LOWEST_SCORE} of 10 for showing what its prompt asks for",
+        "scores as in VIEScore (Ku et al. 2024); the limit is ours",
+        "What the model can't see: it gets three pictures of each clip, and may be wrong about them. It is"
+        " asked by request only (`vision_check`).",
     ),
 }
 
@@ -345,6 +353,9 @@ def _clip_warnings(measures: ClipMeasures, prompt: str, *, draft: bool) -> Itera
 
 # --- the film
 
+_Found = tuple[CheckName, Finding]
+_MEASURED = tuple(name for name in CheckName if name is not CheckName.PROMPT)
+
 
 def report(
     plan: FilmPlan,
@@ -352,9 +363,10 @@ def report(
     sound: SoundMeasures | None,
     captions: Sequence[CaptionTurn],
 ) -> QualityReport:
-    """Return a film's report. `clips`: the measures of each clip, `sound`: those of the film's sound; None:
-    made by a version that didn't measure. `captions`: none if the film has no captions."""
-    found: dict[CheckName, list[Finding]] = {name: [] for name in CheckName}
+    """Return a film's report, without a model's opinion. `clips`: the measures of each clip, `sound`: those
+    of the film's sound; None: made by a version that didn't measure. `captions`: none if the film has no
+    captions."""
+    found: dict[CheckName, list[Finding]] = {name: [] for name in _MEASURED}
     film = _Film(plan, clips)
     for name, finding in [
         *film.of_clips(),
@@ -366,7 +378,7 @@ def report(
     ]:
         found[name].append(finding)
     left_out = _left_out(plan, clips, sound, captions)
-    checks = [_check(name, found[name], left_out.get(name)) for name in CheckName]
+    checks = [_check(name, found[name], left_out.get(name)) for name in _MEASURED]
     warnings = sum(check.status is Status.WARN for check in checks)
     return QualityReport(
         status=Status.WARN if warnings else Status.PASS,
@@ -378,10 +390,53 @@ def report(
     )
 
 
-def warnings_by_clip(plan: FilmPlan, clips: Sequence[ClipMeasures | None]) -> Counter[int]:
+def with_opinions(
+    measured: QualityReport, plan: FilmPlan, opinions: Opinions, why_not: str | None
+) -> QualityReport:
+    """Return a film's report with a vision model's opinions. `why_not`: why it was not asked about clips that
+    have none."""
+    asked = looked_at(plan)
+    without = [clip for clip in asked if (one := opinions.get(opinion_of(clip))) is None or one.score is None]
+    left_out = None
+    if without:
+        reasons = [one.reason for clip in without if (one := opinions.get(opinion_of(clip)))]
+        why = why_not or next(iter(reasons), "nobody asked")
+        left_out = (len(without) == len(asked), f"no opinion of {len(without)} of {len(asked)} clips: {why}")
+    check = _check(CheckName.PROMPT, [finding for _, finding in _of_opinions(plan, opinions)], left_out)
+    checks = [*(one for one in measured.checks if one.name is not CheckName.PROMPT), check]
+    warnings = sum(one.status is Status.WARN for one in checks)
+    status = Status.WARN if warnings else Status.PASS
+    return measured.model_copy(update={"checks": checks, "warnings": warnings, "status": status})
+
+
+def _of_opinions(plan: FilmPlan, opinions: Opinions) -> Iterator[_Found]:
+    starts = plan.starts
+    for scene in plan.scenes:
+        for clip in scene.clips:
+            opinion = opinions.get(opinion_of(clip))
+            if opinion is None or opinion.score is None or not opinion.warns:
+                continue
+            start = starts[clip.index]
+            why = opinion.reason or "no reason given"
+            yield (
+                CheckName.PROMPT,
+                Finding(
+                    scene=scene.index,
+                    clip=clip.index,
+                    start=_rounded(start / plan.fps),
+                    end=_rounded((start + clip.film_frames) / plan.fps),
+                    value=opinion.score,
+                    message=f"{opinion.score} of 10, says {opinion.by}: {why}",
+                ),
+            )
+
+
+def warnings_by_clip(
+    plan: FilmPlan, clips: Sequence[ClipMeasures | None], opinions: Opinions = NO_OPINIONS
+) -> Counter[int]:
     """Return how many warnings each clip has: by itself, and beside other clips. `clips`: as for `report`."""
     film = _Film(plan, clips)
-    found = chain(film.of_clips(), film.of_joins(), film.of_duplicates())
+    found = chain(film.of_clips(), film.of_joins(), film.of_duplicates(), _of_opinions(plan, opinions))
     return Counter(finding.clip for _, finding in found if finding.clip is not None)
 
 
@@ -399,9 +454,6 @@ def _check(name: CheckName, found: list[Finding], left_out: tuple[bool, str] | N
         count=len(found),
         found=found[:_MOST_FOUND],
     )
-
-
-_Found = tuple[CheckName, Finding]
 
 
 def _is_title(clip: Clip) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from lambdas.domain.documents import fingerprint
 from lambdas.domain.engines import CATALOGUE
 from lambdas.domain.film_plan import Clip, FilmPlan, Try
+from lambdas.domain.opinions import NO_OPINIONS, Opinions
 from lambdas.domain.quality import ClipMeasures, warnings_by_clip
 
 MOST = 50
@@ -20,14 +21,14 @@ _SEEDS_AWAY = 1_000_003  # beyond the seeds of all other clips of the film
 Measures = Sequence[ClipMeasures | None]
 
 
-def to_try_again(plan: FilmPlan, measures: Measures) -> list[list[Clip]]:
+def to_try_again(plan: FilmPlan, measures: Measures, opinions: Opinions = NO_OPINIONS) -> list[list[Clip]]:
     """Return the clips that warn and were tried once, in units: one is rendered, and chosen, as a whole.
 
     A clip that starts from another's last frame must be rendered again with it. All clips of a scene's draft
     are one drawing.
     """
     tried = {clip.index for clip in plan.clips if clip.other_try is not None}
-    return _units(plan, warnings_by_clip(plan, measures).keys() - tried)
+    return _units(plan, warnings_by_clip(plan, measures, opinions).keys() - tried)
 
 
 def with_second_tries(plan: FilmPlan, again: Collection[int]) -> FilmPlan:
@@ -63,13 +64,19 @@ def is_second(clip: Clip) -> bool:
     return clip.other_try is not None and clip.seed == _second_seed(clip.other_try.seed)
 
 
-def choose(plan: FilmPlan, measures: Measures, firsts: Mapping[int, ClipMeasures]) -> FilmPlan:
+def choose(
+    plan: FilmPlan,
+    measures: Measures,
+    firsts: Mapping[int, ClipMeasures],
+    opinions: Opinions = NO_OPINIONS,
+) -> FilmPlan:
     """Return the plan with the better of both tries: the second if its unit has fewer warnings, or a first
     try is gone. `measures`: of the plan's clips, `firsts`: of the first tries, by clip."""
     open_ = {clip.index for clip in undecided(plan)}
     before = _changed(plan, lambda clip: _swapped(clip) if clip.index in open_ else clip)
     measured_before = [firsts.get(clip.index, measures[clip.index]) for clip in plan.clips]
-    first, second = warnings_by_clip(before, measured_before), warnings_by_clip(plan, measures)
+    first = warnings_by_clip(before, measured_before, opinions)
+    second = warnings_by_clip(plan, measures, opinions)
     rejected: set[int] = set()
     for unit in _units(plan, open_):
         indexes = [clip.index for clip in unit]

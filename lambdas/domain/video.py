@@ -21,6 +21,7 @@ from lambdas.domain.video_parts import (
     Enhancement,
     Failure,
     JoinStep,
+    Looked,
     PartProgress,
     Review,
     Rewrite,
@@ -70,6 +71,7 @@ class Video(Document):
     stills: list[PartProgress] = []
     clips: list[ClipProgress] = []
     second_tries: SecondTries | None = None  # set when the clips were checked: see OnWarning.RETRY_ONCE
+    looked: Looked | None = None  # set once a vision model was asked about the clips
     # The version of the record that asked for each narration, still and clip: see lambdas.adapters.videos.
     generations: dict[str, list[int]] = {}
     build: str | None = None  # the build that assembles the film, if a function's time is too short
@@ -165,10 +167,11 @@ class Video(Document):
         return total(costs) if costs else None
 
     def _costs(self, parts: Sequence[PartProgress | ClipProgress]) -> list[float | None]:
-        once: list[Enhancement | Writer | SecondTries | AssemblyProgress | Description | None] = [
+        once: list[Enhancement | Writer | SecondTries | Looked | AssemblyProgress | Description | None] = [
             self.enhancement,
             self.writer,
             self.second_tries,
+            self.looked,
             self.assembly,
             *(one.described for one in self.cast),
         ]

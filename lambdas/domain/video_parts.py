@@ -120,6 +120,14 @@ class SecondTries(Document):
     note: str | None = None  # why a clip that warns was not rendered again
 
 
+class Looked(Document):
+    """What a vision model was asked about the clips: see `vision_check`."""
+
+    clips: int = 0  # of which it was asked, in this attempt or before
+    cost: float | None = 0.0  # USD in this attempt
+    note: str | None = None  # why it was not asked about the others
+
+
 class ShapeMade(Document):
     """A further shape of the film, made after it."""
 

@@ -219,6 +219,7 @@ class VideoRequest(Document):
     stills: Stills | None = None
     review: tuple[ScenesGate, ...] = ()
     on_warning: OnWarning = OnWarning.KEEP
+    vision_check: bool = False  # a vision model says whether clips show what their prompts ask for
     transition: TransitionKind = TransitionKind.NONE
     transition_seconds: float = Field(default=0.5, ge=SHORTEST_TRANSITION, le=LONGEST_TRANSITION)
     even_out: bool = False  # smooth jumps of brightness and colour where one clip starts from another

@@ -51,6 +51,7 @@ OF_FILE = (
     "stems",
     "fragmented",
     "on_warning",
+    "vision_check",
 )
 
 

@@ -493,6 +493,9 @@ class Fields(Document):
     """What happens if the quality report warns: the film is delivered as it is; the clips that warn are
     rendered once more, and the better try is in the film; or the film waits for your review before it is
     delivered."""
+    vision_check: bool = Field(default=False, description="true or false")
+    """Ask a model that sees pictures whether each clip shows what its prompt asks for. The quality report
+    has its opinion, and `on_warning` counts it."""
     max_cost: MaxCost | None = Field(default=None, description=MAX_COST)
     """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
     prices; on a PC everything costs 0."""

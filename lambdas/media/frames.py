@@ -14,6 +14,7 @@ from lambdas.media.probe import Source, decoded, frame_rate, open_video
 POSTER_SIDE = 448
 POSTER_SECONDS = 2
 POSTER_QUALITY = 65
+SEEN_SIDE, SEEN_QUALITY = 512, 85  # of what a vision model is shown
 _SMALLEST = 6  # the method of WebP's encoder that takes longest
 
 
@@ -46,6 +47,29 @@ def poster(source: Source) -> bytes:
 def clearest_frame(source: Source) -> bytes:
     """Return the same frame as a PNG of the clip's size. Raises ClipUnreadable."""
     return _image_bytes(_clearest(source), "PNG")
+
+
+def three_frames(source: Source) -> bytes:
+    """Return the first, the middle and the last frame side by side, each at most 512 pixels wide, as a JPEG.
+
+    Raises ClipUnreadable.
+    """
+    with open_video(source) as (container, stream):
+        wanted = [0, stream.frames // 2, max(0, stream.frames - 1)]
+        pictures = []
+        for number, frame in enumerate(decoded(container, stream)):
+            pictures += [_rgb(frame)] * wanted.count(number)
+            if len(pictures) == len(wanted):
+                break
+    if not pictures:
+        raise ClipUnreadable("it has no frames")
+    for picture in pictures:
+        picture.thumbnail((SEEN_SIDE, SEEN_SIDE), Image.Resampling.LANCZOS)
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (len(pictures) * width, height))
+    for place, picture in enumerate(pictures):
+        sheet.paste(picture, (place * width, 0))
+    return _image_bytes(sheet, "JPEG", quality=SEEN_QUALITY)
 
 
 def _clearest(source: Source) -> Image.Image:

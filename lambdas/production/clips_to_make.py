@@ -27,18 +27,24 @@ class PlannedScene(Document):
 
 
 class ClipsToMake(Document):
-    """What the state machine needs from a film's plan. `check`: CheckClips looks at the clips when they are
-    made."""
+    """What the state machine needs from a film's plan. When the clips are made, LookAtClips has a vision
+    model `look` at them, and CheckClips may `check` them."""
 
     tenant: str
     video_id: str
     scenes: list[PlannedScene]
+    look: bool
     check: bool
     assembler: Assembler
 
 
 def clips_to_make(
-    plan: FilmPlan, shapes: Sequence[Shape] = (), *, check: bool, only: Collection[int] | None = None
+    plan: FilmPlan,
+    shapes: Sequence[Shape] = (),
+    *,
+    check: bool,
+    look: bool = False,
+    only: Collection[int] | None = None,
 ) -> ClipsToMake:
     """Return what is to be made of a film and its further shapes. `only`: the clips of these indexes; None:
     all."""
@@ -61,6 +67,7 @@ def clips_to_make(
         tenant=plan.tenant,
         video_id=plan.video_id,
         scenes=[scene for scene in scenes if scene.clips],
+        look=look,
         check=check,
         assembler=assembler_for(plan, shapes),
     )

@@ -18,7 +18,7 @@ from lambdas.domain.documents import Document
 from lambdas.domain.errors import ArtifactMissing, ClipUnreadable
 from lambdas.domain.film_plan import FilmPlan, film_hash
 from lambdas.domain.prices import of_time
-from lambdas.domain.quality import QualityReport
+from lambdas.domain.quality import QualityReport, with_opinions
 from lambdas.domain.shapes import Shape
 from lambdas.domain.stages import Stage
 from lambdas.domain.video_parts import AssemblyProgress, ShapeMade
@@ -28,6 +28,7 @@ from lambdas.media.captions import srt, vtt
 from lambdas.media.frames import poster
 from lambdas.media.spritesheet import spritesheet
 from lambdas.production.film_layout import Film, captions_design, cues, forget_broken_clip, quality_report
+from lambdas.production.opinions import read_opinions
 from lambdas.production.plans import load_plan
 from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
@@ -77,6 +78,10 @@ def assemble(
     parts = artifacts(outputs, tenant, video_id, videos)
     reused = parts.find(film) and (not plan.stems or outputs.exists(keys.stems(tenant, film_hash(plan))))
     report = _read_report(plan, outputs) if reused else _make(film, plan, inputs, outputs, parts, videos)
+    if video.request.vision_check:
+        why_not = video.looked.note if video.looked else None
+        report = with_opinions(report, plan, read_opinions(tenant, video_id, outputs), why_not)
+        _write_report(report, plan, outputs)
     _make_pictures(film, plan, outputs)
     _write_captions(plan, inputs, outputs)
     parts.require_video(film, made=not reused)  # the pictures and captions have the film's name

@@ -17,6 +17,7 @@ from lambdas.domain.assembler import seconds_to_assemble
 from lambdas.domain.errors import ArtifactMissing
 from lambdas.domain.estimate import assembly_cost, planned_clip_cost
 from lambdas.domain.film_plan import FilmPlan
+from lambdas.domain.opinions import Opinions
 from lambdas.domain.prices import Prices, total
 from lambdas.domain.quality import ClipMeasures
 from lambdas.domain.second_tries import (
@@ -32,6 +33,7 @@ from lambdas.domain.video import Video
 from lambdas.domain.video_parts import ClipProgress, ClipState, SecondTries
 from lambdas.production.clips_to_make import ClipsToMake, clips_to_make
 from lambdas.production.measures import clip_measures
+from lambdas.production.opinions import read_opinions
 from lambdas.production.plans import load_plan, store_plan
 from lambdas.production.task_token import VideoTask, require_open, task
 from lambdas.settings import PricedSettings
@@ -59,11 +61,12 @@ def check_clips(tenant: str, video_id: str, videos: Videos, outputs: Objects, pr
     A second try that was made before, for an earlier attempt, is found. Raises ArtifactMissing, VideoClosed,
     VideoNotFound.
     """
-    shapes = require_open(videos, tenant, video_id).shapes
+    video = require_open(videos, tenant, video_id)
     plan = load_plan(outputs, tenant, video_id)
+    opinions = read_opinions(tenant, video_id, outputs)
     note: str | None = None
     if not undecided(plan):
-        again, note = _to_try_again(videos.get(tenant, video_id), plan, outputs, prices)
+        again, note = _to_try_again(videos.get(tenant, video_id), plan, opinions, outputs, prices)
         plan = with_second_tries(plan, again)
         store_plan(outputs, plan)
     tries = undecided(plan)
@@ -71,16 +74,16 @@ def check_clips(tenant: str, video_id: str, videos: Videos, outputs: Objects, pr
     if missing:
         _begin(videos, plan, missing, note)
         logger.info("clips tried again", extra={"clips": sorted(missing)})
-        return clips_to_make(plan, shapes, check=True, only=missing)
+        return clips_to_make(plan, video.shapes, look=video.request.vision_check, check=True, only=missing)
     if tries:
-        plan = choose(plan, _measures(plan, outputs), _first_measures(plan, outputs))
+        plan = choose(plan, _measures(plan, outputs), _first_measures(plan, outputs), opinions)
         store_plan(outputs, plan)
     _end(videos, plan, note)
-    return clips_to_make(plan, shapes, check=False, only=())
+    return clips_to_make(plan, video.shapes, check=False, only=())
 
 
 def _to_try_again(
-    video: Video, plan: FilmPlan, outputs: Objects, prices: Prices
+    video: Video, plan: FilmPlan, opinions: Opinions, outputs: Objects, prices: Prices
 ) -> tuple[set[int], str | None]:
     """Return the clips to render again, and why clips that warn are not among them. A second try never makes
     a film fail: it stays within the film's `max_cost`."""
@@ -90,7 +93,7 @@ def _to_try_again(
         room = video.max_cost - video.spent_so_far - joining
     again: set[int] = set()
     left: dict[str, int] = {}
-    for unit in to_try_again(plan, _measures(plan, outputs)):
+    for unit in to_try_again(plan, _measures(plan, outputs), opinions):
         cost = sum(planned_clip_cost(plan, clip, prices) or 0.0 for clip in unit)
         if len(again) + len(unit) > MOST:
             why = f"a film has at most {MOST} second tries"

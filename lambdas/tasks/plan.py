@@ -105,7 +105,12 @@ def plan(
         cast=_placed(video.cast, plan),
         notes=_noted(video, plan),
     )
-    return clips_to_make(plan, video.shapes, check=video.request.on_warning is OnWarning.RETRY_ONCE)
+    return clips_to_make(
+        plan,
+        video.shapes,
+        look=video.request.vision_check,
+        check=video.request.on_warning is OnWarning.RETRY_ONCE,
+    )
 
 
 def _cut(

@@ -265,6 +265,12 @@ def make(
             "again, and keep the better try) or review (wait for you before it is delivered). Default: keep."
         ),
     ] = None,
+    vision_check: Annotated[
+        bool | None,
+        typer.Option(
+            "--vision-check", help="Ask a model that sees pictures whether clips show what their prompts say."
+        ),
+    ] = None,
     max_cost: MaxCost = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what the film would take and cost. Nothing is made.")
@@ -341,6 +347,7 @@ def make(
         "caption_outline_width": caption_outline_width,
         "caption_font": None if font_file else caption_font,
         "on_warning": on_warning,
+        "vision_check": vision_check,
         "max_cost": max_cost,
         "review": list(Gate) if review_all else review_at or None,
     }

@@ -21,7 +21,15 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from lambdas.domain.control_characters import visible
-from reelworks.video_words import describe, estimated_costs, failure_text, narrated, own_material, tried_again
+from reelworks.video_words import (
+    describe,
+    estimated_costs,
+    failure_text,
+    looked_at,
+    narrated,
+    own_material,
+    tried_again,
+)
 
 if TYPE_CHECKING:
     from reelworks.client.models import (
@@ -154,6 +162,8 @@ def film_lines(video: Video) -> list[str]:
         lines.append(f"generated: {len(parts) - reused} of {len(parts)} voices, stills and clips")
     if cost := money(video.cost):
         lines.append(f"cost: {cost}")
+    if looked := looked_at(video):
+        lines.append(looked)
     if again := tried_again(video):
         lines.append(again)
     if count := video.quality_warnings:
@@ -216,6 +226,8 @@ def details(video: Video) -> list[tuple[str, str]]:
     rows += [(f"time {stage}", f"{seconds} s") for stage, seconds in stage_seconds(video).items()]
     if cost := money(video.cost):
         rows.append(("cost", cost))
+    if looked := looked_at(video):
+        rows.append(("vision check", looked))
     if again := tried_again(video):
         rows.append(("second tries", again))
     if video.quality_warnings:

@@ -229,6 +229,8 @@ class CostParts(Document):
     narration: CostPart = ALWAYS
     stills: CostPart = ALWAYS
     clips: CostPart = ALWAYS
+    vision: CostPart = ALWAYS
+    """A vision model's opinion of each clip, with `vision_check`."""
     assembly: CostPart = ALWAYS
 
 
@@ -1038,6 +1040,8 @@ class Video(Document):
     on_warning: OnWarning = ALWAYS
     second_tries: SecondTriesOf | None = None
     """With `on_warning=retry_once`: what was rendered again, once the clips were checked."""
+    vision_check: VisionCheckOf | None = None
+    """What a vision model was asked, once it was: its opinions are in the quality report."""
     draft: bool = ALWAYS
     """Whether its engine draws drafts."""
     draft_for: str | None = None
@@ -1087,6 +1091,15 @@ class Video(Document):
     """Which step of which scene, clip or shape failed, why, and what to do."""
     stages: list[StageEntered] = []
     """Every stage it has entered, in all attempts, in milliseconds since the epoch."""
+
+
+class VisionCheckOf(Document):
+    clips: int = ALWAYS
+    """Of how many clips the model was asked, in this attempt or before."""
+    cost: float | None = None
+    """USD in this attempt, part of the video's `cost`; null if unknown."""
+    note: str | None = None
+    """Why it was not asked about the others, if there are some."""
 
 
 class VoiceList(Document):
@@ -1372,6 +1385,9 @@ class CreateFields(TypedDict, total=False):
     """What happens if the quality report warns: the film is delivered as it is; the clips that warn are
     rendered once more, and the better try is in the film; or the film waits for your review before it is
     delivered. Must be one of keep, retry_once, review."""
+    vision_check: bool | None
+    """Ask a model that sees pictures whether each clip shows what its prompt asks for. The quality report
+    has its opinion, and `on_warning` counts it. Must be true or false."""
     max_cost: float | None
     """The film fails before it costs more, with what it has made kept for a retry. Estimated from list
     prices; on a PC everything costs 0. Must be a number of USD above 0, at most 1,000,000."""

@@ -11,6 +11,7 @@ from reelworks.video_words import (
     estimated_costs,
     estimated_lines,
     failure_text,
+    looked_at,
     narrated,
     own_material,
     tried_again,
@@ -42,6 +43,8 @@ def film(video: Video) -> str:
         f"cost so far: {_usd(video.cost)}{_limit(video.max_cost)}",
         *(f"note: {note}" for note in video.notes),
     ]
+    if looked := looked_at(video):
+        lines.append(looked)
     if again := tried_again(video):
         lines.append(again)
     if video.quality_warnings:

@@ -84,6 +84,7 @@ export function advanced({ form, engine, engines, faults, input }) {
               : nothing
           }
           ${when("stems", checkField(shown("stems", "Deliver narration, music and the clips' sound apart, too, as WAV")))}
+          ${when("vision_check", checkField(shown("vision_check", "Ask a model that sees pictures whether clips show what is asked for")))}
           ${when("even_out", checkField(shown("even_out", "Even out steps of brightness and colour between clips")))}
         </div>
       </div>

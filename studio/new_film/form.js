@@ -75,6 +75,7 @@ export const emptyForm = () => ({
   clip_sound: "",
   stems: false,
   on_warning: "",
+  vision_check: false,
   loras: [],
   sent: null, // {key, body}: what was sent without an answer
 });
@@ -145,6 +146,7 @@ export function requestOf(form, engine) {
     "clip_sound",
     "stems",
     "on_warning",
+    "vision_check",
   ])
     given(name);
   if (form.transition) given("transition_seconds");

@@ -71,6 +71,7 @@ def test_the_tasks_match_the_pipeline_s() -> None:
         "Plan",
         "DrawClip",
         "RenderClip",
+        "LookAtClips",
         "CheckClips",
         "Assemble",
         "AssembleLong",
