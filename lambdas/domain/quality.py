@@ -354,7 +354,8 @@ def _clip_warnings(measures: ClipMeasures, prompt: str, *, draft: bool) -> Itera
 # --- the film
 
 _Found = tuple[CheckName, Finding]
-_MEASURED = tuple(name for name in CheckName if name is not CheckName.PROMPT)
+MEASURED = tuple(name for name in CheckName if name is not CheckName.PROMPT)
+"""The checks of every report. PROMPT is an opinion, by request."""
 
 
 def report(
@@ -366,7 +367,7 @@ def report(
     """Return a film's report, without a model's opinion. `clips`: the measures of each clip, `sound`: those
     of the film's sound; None: made by a version that didn't measure. `captions`: none if the film has no
     captions."""
-    found: dict[CheckName, list[Finding]] = {name: [] for name in _MEASURED}
+    found: dict[CheckName, list[Finding]] = {name: [] for name in MEASURED}
     film = _Film(plan, clips)
     for name, finding in [
         *film.of_clips(),
@@ -378,7 +379,7 @@ def report(
     ]:
         found[name].append(finding)
     left_out = _left_out(plan, clips, sound, captions)
-    checks = [_check(name, found[name], left_out.get(name)) for name in _MEASURED]
+    checks = [_check(name, found[name], left_out.get(name)) for name in MEASURED]
     warnings = sum(check.status is Status.WARN for check in checks)
     return QualityReport(
         status=Status.WARN if warnings else Status.PASS,

@@ -18,16 +18,8 @@ from lambdas.domain import keys
 from lambdas.domain.documents import Document
 from lambdas.domain.errors import ClipUnreadable, TextModelFailed, TextModelUnavailable
 from lambdas.domain.film_plan import Clip, FilmPlan
-from lambdas.domain.opinions import (
-    ANSWER_TOKENS,
-    ASKED_TOKENS,
-    SYSTEM,
-    Opinion,
-    accept_opinion,
-    looked_at,
-    opinion_of,
-    question,
-)
+from lambdas.domain.opinion_questions import SYSTEM, accept_opinion, question
+from lambdas.domain.opinions import ANSWER_TOKENS, ASKED_TOKENS, Opinion, looked_at, opinion_of
 from lambdas.domain.prices import total
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import TEXT_MODEL, Video
@@ -40,7 +32,7 @@ from lambdas.settings import WriterSettings
 from lambdas.telemetry import logger
 
 _TEMPERATURE = 0.0
-_MARGIN_SECONDS = 30  # beside the model's answer: to read a clip, and to store what it says
+_MARGIN_SECONDS = 20  # beside the model's answer: to read a clip, and to store what it says
 
 
 class ClipsLookedAt(Document):

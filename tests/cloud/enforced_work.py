@@ -741,6 +741,10 @@ def deleted_videos(cloud: Cloud) -> None:
     cloud.objects.put(keys.clip(checked.tenant, plan.clips[0].key_hash), b"a clip", "video/mp4")
     with cloud.deleted_meanwhile(checked.tenant, "CheckClips", _RECORDS):
         cloud.invoke("CheckClips", {"tenant": checked.tenant, "video_id": checked.id})
+    seen, plan = _planned(cloud, "deleted-lookatclips", a_request(seconds=1, width=96, height=64, fps=8))
+    cloud.objects.put(keys.clip(seen.tenant, plan.clips[0].key_hash), clip(8), "video/mp4")
+    with cloud.deleted_meanwhile(seen.tenant, "LookAtClips", _RECORDS):
+        cloud.invoke("LookAtClips", {"tenant": seen.tenant, "video_id": seen.id})
     unsent = _video(cloud, "deleted-upkeep", Stage.QUEUED)
     ended = cloud.ended(unsent.tenant, unsent.id)
     with cloud.deleted_meanwhile(unsent.tenant, "Upkeep", _RECORDS):

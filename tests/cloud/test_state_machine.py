@@ -573,6 +573,24 @@ def test_clips_that_warn_are_rendered_again_and_checked_again(stage: Stage) -> N
     assert ended.payloads("DrawClip")[-1] == {**_INPUT, "clip": 1}
 
 
+def test_clips_are_looked_at_until_none_is_left_and_again_if_some_are_rendered_again(stage: Stage) -> None:
+    def asked(*scenes: tuple[int, list[tuple[int, str]]], look: bool, check: bool) -> Answer:
+        return lambda payload: {**plan(*scenes)(payload), "look": look, "check": check}
+
+    answers = {
+        **ANSWERS,
+        "Plan": asked((1, [(0, "function")]), look=True, check=True),
+        "LookAtClips": in_turn(*(lambda _, more=more: {"more": more} for more in (True, False, False))),
+        "CheckClips": in_turn(
+            asked((1, [(0, "function")]), look=True, check=True), asked(look=False, check=False)
+        ),
+    }
+    ended = stage.run(answers)
+    assert ended.status == "SUCCEEDED"
+    looks = [name for name in ended.tasks if name in ("LookAtClips", "CheckClips")]
+    assert looks == ["LookAtClips", "LookAtClips", "CheckClips", "LookAtClips", "CheckClips"]
+
+
 @pytest.mark.parametrize("gate", GATES)
 def test_a_review_that_times_out_fails_the_video_and_says_so(stage: Stage, gate: str) -> None:
     answers = {**ANSWERS, "WriteStoryboard": storyboard(*TWO_SCENES, review=[gate])}

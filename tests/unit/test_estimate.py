@@ -94,7 +94,7 @@ def test_an_unknown_price_makes_only_its_part_unknown() -> None:
 
 def test_on_a_pc_everything_costs_nothing_and_an_engine_s_time_is_unknown() -> None:
     found = estimated(seconds=24, brief=BEES, stills={}, prices=FREE)
-    assert [cost.usd for cost in found.costs] == [0] * 5
+    assert [cost.usd for cost in found.costs] == [0] * 6
     assert found.costs.unknown is None
     assert found.took is None
     assert (estimated("animatic", seconds=24, prices=FREE).took or 0) > 0

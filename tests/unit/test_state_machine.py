@@ -80,6 +80,11 @@ def test_the_tasks_match_the_pipeline_s() -> None:
     }
 
 
+PASSED_ON = (
+    "{% $states.result.Payload %}",
+    "{% $states.input %}",
+    "{% $merge([$states.input, {'look': $states.result.Payload.more}]) %}",
+)
 # Ended by a user, an engine, a build.
 CALLED_BACK = {"Review", "RenderClip", "AssembleLong"}
 
@@ -99,7 +104,7 @@ def test_only_what_another_party_ends_has_a_token(name: str) -> None:
     assert TASKS[name]["Resource"] == (f"{invoke}.waitForTaskToken" if called_back else invoke)
     assert ("token" in TASKS[name]["Arguments"]["Payload"]) is called_back
     if not called_back:  # otherwise the result would be Lambda's answer around the output
-        assert TASKS[name]["Output"] in ("{% $states.result.Payload %}", "{% $states.input %}")
+        assert TASKS[name]["Output"] in PASSED_ON
 
 
 @ALL_TASKS

@@ -43,6 +43,7 @@ def test_a_video_is_planned_into_clips(bench: Bench) -> None:
         "tenant": TENANT,
         "video_id": video.id,
         "scenes": [{"concurrency": SIDE_BY_SIDE, "clips": clips}],
+        "look": False,
         "check": False,
         "assembler": "function",
     }
