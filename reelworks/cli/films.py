@@ -3,6 +3,7 @@
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -153,6 +154,10 @@ def make(
     lora: Annotated[
         list[str] | None,
         typer.Option(help="Adapter in the model's folder, as NAME or NAME:SCALE. Can be repeated."),
+    ] = None,
+    voice_over: Annotated[
+        Path | None,
+        existing_file("Recording of the storyboard's whole narration, cut at its scenes and played in them."),
     ] = None,
     enhance: Annotated[bool | None, typer.Option(help="Let a text model expand the prompt.")] = None,
     transition: Annotated[
@@ -352,7 +357,10 @@ def make(
         "review": list(Gate) if review_all else review_at or None,
     }
     files = {"image": image, "last_frame": last_frame, "music": music, "caption_font_file": font_file}
-    with Session() as client:
+    with Session() as client, TemporaryDirectory() as folder:
+        if voice_over is not None:
+            fields["storyboard"] = _cut(client, voice_over, given, Path(folder), voice)
+            fields["narrate"] = bool(narrate)  # no voice speaks in the other scenes, unless that is asked for
         if dry_run:
             _estimated(
                 client.estimate(prompt, **files, **fields),
@@ -361,6 +369,19 @@ def make(
         else:
             video = client.submit(prompt, **files, **fields)
             _made(client, video, output, wait=wait, as_json=as_json)
+
+
+def _cut(client: "Client", voice_over: Path, storyboard: Any, folder: Path, voice: str | None) -> Any:
+    from lambdas.domain.errors import SoundUnreadable
+    from reelworks.voice_over import NotCut, cut
+
+    try:
+        with err.status("finding the scenes in the voice-over"):
+            return cut(client, voice_over, storyboard, folder, voice=voice)
+    except NotCut as error:
+        fail(str(error))
+    except SoundUnreadable as error:
+        fail(error.message)
 
 
 def _bed(name: str, seed: int | None) -> Path:

@@ -85,6 +85,7 @@ class AsyncClient:
     preview = _method(Calls.preview)
     download_clip = _method(Calls.download_clip)
     download_music = _method(Calls.download_music)
+    hear = _method(Calls.hear)
     models = _method(Calls.models)
     voices = _method(Calls.voices)
     request = _method(Calls.request)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack
+from urllib.parse import quote
 
 from lambdas.domain.brand import with_brand_files
 from lambdas.domain.names import POLL_AFTER_HEADER
@@ -415,6 +416,16 @@ class Calls:
     def voices(self) -> Flow[Sequence[Voice]]:
         """Return the voices that narrate."""
         return (yield from self._api.call(VoiceList, "GET", "voices")).data
+
+    def hear(self, voice: str, text: str, path: str | Path, *, language: str | None = None) -> Flow[int]:
+        """Save an MP3 of what a voice says to `path`, like `download`. It costs what narration does."""
+        said = {"text": text} | ({} if language is None else {"language": language})
+
+        def link() -> Flow[str]:
+            answer = yield from self.request("POST", f"voices/{quote(voice, safe='')}/sample", json=said)
+            return str(answer["url"])
+
+        return (yield from fetch_file(link, Path(path), None))
 
     def request(
         self, method: str, path: str, *, json: Any = None, query: Mapping[str, Any] | None = None

@@ -8,36 +8,21 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from lambdas.media.alignment import aligned
 from lambdas.media.sound_input import RATE
+from tests.media.babble import Sound, babble, word
+from tests.media.babble import steady as babble_steady
 
-Sound = NDArray[np.float32]
-WORDS = [
-    [int(part) for part in word] for word in ("031", "42", "150", "3", "2541", "04", "513", "2", "1403", "35")
-]
-FORMANTS = [(300, 2300), (700, 1200), (400, 900), (550, 1900), (250, 700)]  # Hz; the last sound is a hiss
+WORDS = list(map(word, ("031", "42", "150", "3", "2541", "04", "513", "2", "1403", "35")))
 
 
 def spoken(seconds: list[list[float]], pitch: float, *, higher: float = 1.0, seed: int = 0) -> Sound:
-    """Return WORDS, each sound of them so long, by a voice of this pitch and with these formants."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for word, lengths in zip(WORDS, seconds, strict=True):
-        for kind, length in zip(word, lengths, strict=True):
-            at = np.arange(round(length * RATE)) / RATE
-            if kind == len(FORMANTS):
-                parts.append(0.05 * rng.standard_normal(len(at)))
-                continue
-            harmonics = pitch * np.arange(1, 30)
-            loud = sum(np.exp(-(((harmonics - higher * peak) / 150) ** 2)) for peak in FORMANTS[kind])
-            parts.append(0.1 * (loud[:, None] * np.sin(2 * np.pi * harmonics[:, None] * at)).sum(axis=0))
-    return np.concatenate(parts).astype(np.float32)
+    return babble(WORDS, seconds, pitch, higher=higher, seed=seed)
 
 
 def steady(seconds: float) -> list[list[float]]:
-    return [[seconds] * len(word) for word in WORDS]
+    return babble_steady(WORDS, seconds)
 
 
 def starts(seconds: list[list[float]]) -> list[float]:
