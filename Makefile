@@ -73,6 +73,10 @@ test: $(VENV)/.dev  ## run all tests: unit, template, local cloud, films
 test-unit: $(VENV)/.dev  ## run the fast tests
 	$(BIN)/python -m pytest -n $$(( $(CORES) + 1 )) $(SHARE_FILES) tests/unit
 
+.PHONY: chaos
+chaos: $(VENV)/.dev  ## make films while everything fails, and check that nothing is lost: MINUTES=… SEED=… FAULTS=…
+	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),15) $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
+
 .PHONY: check
 check: $(VENV)/.dev  ## check format, lint, types and import rules
 	$(BIN)/ruff format --check .
