@@ -128,7 +128,8 @@ def estimated_costs(estimate: VideoEstimate) -> list[tuple[str, str, str]]:
 
 def _parts(estimate: VideoEstimate) -> list[tuple[str, CostPart]]:
     costs = estimate.costs
-    return [(name, getattr(costs, name)) for name in type(costs).model_fields]
+    parts = ((name, getattr(costs, name)) for name in type(costs).model_fields)
+    return [(name, part) for name, part in parts if part is not None]  # an older server has fewer
 
 
 def _usd(cost: float | None) -> str:

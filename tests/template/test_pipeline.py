@@ -370,7 +370,7 @@ def test_the_machine_may_call_its_functions_and_no_others(pipeline: Template) ->
         for arn in listed(statement["Resource"])
     }
     assert invoked == substituted
-    assert len(invoked) == 12
+    assert len(invoked) == 13
 
 
 def test_a_film_may_wait_for_its_engine_and_its_user_for_as_long_as_an_execution_lasts(
