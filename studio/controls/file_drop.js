@@ -144,7 +144,7 @@ class FileDrop extends Component {
     }
     if (!this.#value) {
       return html`
-        <p class="drop-text quiet small">Drop ${noun === "song" ? "a song" : "or paste a picture"} here</p>
+        <p class="drop-text quiet small">Drop ${this.kind === "image" ? "or paste a picture" : `a ${noun}`} here</p>
         ${choose("Choose a file")}`;
     }
     const { name, bytes, thumbnail } = this.#value;
