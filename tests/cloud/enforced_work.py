@@ -412,13 +412,16 @@ def files_sent_ahead(cloud: Cloud) -> None:
 
 
 def films_that_warn(cloud: Cloud) -> None:
-    """Nothing moves in the draft of a black picture."""
+    """Nothing moves in the draft of a black picture. A model is asked about one of them, too."""
     with cloud.api("warned") as api:
         black = {"image_url": f"data:image/png;base64,{b64encode(plain_png()).decode()}"}
         again, waiting = (
-            api.create(seconds="1", input_reference=black, on_warning=one) for one in ("retry_once", "review")
+            api.create(seconds="1", input_reference=black, on_warning=one, vision_check=one == "retry_once")
+            for one in ("retry_once", "review")
         )
-        assert api.until(again, "completed")["second_tries"]["clips"] == [0]
+        tried = api.until(again, "completed")
+        assert tried["second_tries"]["clips"] == [0]
+        assert tried["vision_check"]["clips"] == 1
         api.until_gate(waiting, "film")
         for variant in ("video", "quality"):
             api.download(f"/videos/{waiting}/content", variant=variant)
