@@ -37,7 +37,7 @@ def connect() -> Iterator[Callable[..., Any]]:
     with ExitStack() as stack:
 
         def connect(voices: dict[str, Path]) -> Any:
-            url = stack.enter_context(serving(stopping(Polly(voices))))
+            url = stack.enter_context(serving(stopping(Polly(voices)), timeout_keep_alive=75))
             return stack.enter_context(closing(session.client("polly", endpoint_url=url, config=config)))
 
         yield connect
