@@ -62,11 +62,12 @@ def cut(client: Client, recording: Path, storyboard: Any, folder: Path, *, voice
     for _, texts in spoken:
         begins.append(sum(map(len, parts)) / RATE)
         parts += [_said(client, named, text, folder) for text in texts]
+    one_channel = heard.mean(axis=0)
     try:
-        found = aligned(heard.mean(axis=0), np.concatenate(parts), begins)
+        found = aligned(one_channel, np.concatenate(parts), begins)
     except ValueError as error:
         raise NotCut(f"the voice-over is too short for the narration: {error}") from error
-    edges = [0, *(_quietest(heard.mean(axis=0), begin) for begin in found[1:]), heard.shape[1]]
+    edges = [0, *(_quietest(one_channel, begin) for begin in found[1:]), heard.shape[1]]
     for (place, _), start, end in zip(spoken, edges, edges[1:], strict=False):
         if start >= end:
             raise NotCut(f"the voice-over has nothing for scenes[{place}]; is its text spoken there?")

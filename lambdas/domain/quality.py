@@ -415,7 +415,7 @@ def _of_opinions(plan: FilmPlan, opinions: Opinions) -> Iterator[_Found]:
     for scene in plan.scenes:
         for clip in scene.clips:
             opinion = opinions.get(opinion_of(clip))
-            if opinion is None or opinion.score is None or not opinion.warns:
+            if opinion is None or not opinion.warns:
                 continue
             start = starts[clip.index]
             why = opinion.reason or "no reason given"

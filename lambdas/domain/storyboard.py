@@ -119,6 +119,18 @@ SHORTEST_RECORDING, LONGEST_RECORDING = 0.5, 300  # seconds
 LONGEST_CARD = 120  # seconds; one function draws it
 
 
+class _Completed(Document):
+    """A document whose required fields may be omitted where it is sent: `with_own` fills them in."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        del schema["required"]
+        return schema
+
+
 class SentFile(Document):
     """A file that the user gave to a scene. Where it is sent, it may be a `file_id` or a data URL instead."""
 
@@ -191,7 +203,7 @@ class Recording(SentFile):
         return LEAD + self.seconds + TAIL
 
 
-class Narration(Document):
+class Narration(_Completed):
     """The narration of a scene. Its own voice, speed or language overrides the film's. `speaker`: the
     character that says it, in its voice unless there is an own one.
 
@@ -215,14 +227,6 @@ class Narration(Document):
     def has_words(self) -> bool:
         """Whether its text has anything to say; SILENT and "***" have not."""
         return can_be_spoken(self.spoken)
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        del schema["required"]  # `with_own` fills it in
-        return schema
 
 
 _Start = Annotated[
@@ -258,7 +262,7 @@ class LowerThird(Document):
     subtitle: Annotated[str, *text_of(0, LONGEST_LINE)] = ""
 
 
-class Scene(Document):
+class Scene(_Completed):
     """One scene.
 
     `seconds`: its length; None: as long as its narration, else its share of the film. `continues`: it
@@ -304,14 +308,6 @@ class Scene(Document):
     def has_text_to_say(self) -> bool:
         """Whether it has narration that a voice says, which a text model may rewrite."""
         return self.narration is not None and self.narration.recording is None
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core_schema))
-        del schema["required"]  # `with_own` fills them in
-        return schema
 
 
 class Storyboard(Document):

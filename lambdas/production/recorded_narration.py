@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from io import BytesIO
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -74,8 +74,7 @@ def _found(
     if not said:
         return [0.0], [()]
     spoken = [mono(samples(BytesIO(one.sound), what)) for one in said]
-    lengths = [len(sound) / RATE for sound in spoken]
-    starts = [sum(lengths[:index]) for index in range(len(lengths))]
+    starts = [0.0, *accumulate(len(sound) / RATE for sound in spoken[:-1])]
     words = [(index, word) for index, one in enumerate(said) for word in one.words]
     times = [starts[index] + word.start for index, word in words]
     try:

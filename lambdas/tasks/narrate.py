@@ -1,6 +1,7 @@
 """Synthesize a scene's narration sentence by sentence, so that captions are exact."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -84,15 +85,16 @@ def narrate(
     preview = keys.narration_preview(request.tenant, content)
     sounds = artifacts(outputs, request.tenant, request.video_id, videos)
 
+    voice = _Voice(by, times, request, outputs, sounds, speech)
+
     def make() -> tuple[str, float | None]:
         if recording is None:
-            document, billed = _spoken(said, request, by, outputs, sounds, speech, times)
+            document, billed = voice.spoken(*said)
         else:
-            sound = inputs.get(recording.key(request.tenant))
-            document, billed = _recorded(sound, recording, said, request, by, outputs, sounds, speech, times)
+            document, billed = voice.recorded(said[0], recording, inputs.get(recording.key(request.tenant)))
         if within is not None and not document.fits(within):
             faster = by.model_copy(update={"speed": min(FASTEST_SPEECH, by.speed * document.faster(within))})
-            document, again = _spoken(said, request, faster, outputs, sounds, speech, times)
+            document, again = replace(voice, by=faster).spoken(*said)
             billed += again
         # Before the narration itself: once that exists, the part counts as made.
         outputs.put(preview, _preview(document, request.tenant, outputs), "audio/mp4")
@@ -134,81 +136,76 @@ def _preview(said: Spoken, tenant: str, outputs: Objects) -> bytes:
     return output.getvalue()
 
 
-def _spoken(
-    narration: tuple[Sequence[Utterance], float],
-    request: SceneTask,
-    by: Speaker,
-    outputs: Objects,
-    sounds: SharedObjects,
-    speech: Speech,
-    times: Times,
-) -> tuple[Spoken, int]:
-    """Return the narration and the number of billed characters."""
-    made, billed = [], 0
-    sentences, rest = narration
-    for said, _ in sentences:
-        seconds, words, characters = _said(said, request, by, outputs, sounds, speech, times)
-        billed += characters
-        made.append((said.text, by.sentence_hash(said, timed=times.with_sound), seconds, words))
-    return spoken(by.voice, made, [one.before for one in sentences], rest), billed
+class _Said(NamedTuple):
+    """A sentence as the voice says it. `name`: in its artifact's name; `words`: if they are needed; `billed`:
+    characters."""
+
+    name: str
+    sound: bytes
+    seconds: Fraction
+    words: tuple[SpokenWord, ...]
+    billed: int
 
 
-def _recorded(
-    sound: bytes,
-    recording: Recording,
-    narration: tuple[Sequence[Utterance], float],
-    request: SceneTask,
-    by: Speaker,
-    outputs: Objects,
-    sounds: SharedObjects,
-    speech: Speech,
-    times: Times,
-) -> tuple[Spoken, int]:
-    """Return the narration that a recording is, and the number of billed characters: a voice says its words,
-    so that they are found in it."""
-    says, billed = [], 0
-    for said, _ in narration[0]:
-        _, words, characters = _said(said, request, by, outputs, sounds, speech, times)
-        key = keys.speech(request.tenant, by.sentence_hash(said, timed=times.with_sound))
-        says.append(VoiceSays(said.text, outputs.get(key), words))
-        billed += characters
-    what = f"the recording of scene {request.scene}"
-    return recorded(sound, recording.sha256, says, request.tenant, sounds, what), billed
+@dataclass(frozen=True)
+class _Voice:
+    """The voice of a scene, with what it needs to speak and to store what it says."""
 
+    by: Speaker
+    times: Times
+    request: SceneTask
+    outputs: Objects
+    sounds: SharedObjects
+    speech: Speech
 
-def _said(
-    said: Said,
-    request: SceneTask,
-    by: Speaker,
-    outputs: Objects,
-    sounds: SharedObjects,
-    speech: Speech,
-    times: Times,
-) -> tuple[Fraction, tuple[SpokenWord, ...], int]:
-    """Synthesize a sentence and time its words, unless they exist; return its seconds, its words if they are
-    needed, and the number of billed characters."""
-    name = by.sentence_hash(said, timed=times.with_sound)
-    key, words_key = keys.speech(request.tenant, name), keys.speech_words(request.tenant, name)
-    what = f"the narration of scene {request.scene}"
-    found = sounds.find(key)
-    timed = found and times.needed and outputs.exists(words_key)
-    asks = times.needed and not timed
-    marks = speech.word_marks(said, by) if asks else None
-    sound = outputs.get(key) if found else speech.speak(said, by)
-    seconds = length(BytesIO(sound), what)  # before storing: a retry would reuse a broken sound
-    words = SpokenWords(words=() if marks is None else spoken_words(marks, said, by, float(seconds)))
-    if timed:
-        words = SpokenWords.model_validate_json(outputs.get(words_key))
+    def spoken(self, sentences: Sequence[Utterance], rest: float) -> tuple[Spoken, int]:
+        """Return the narration and the number of billed characters."""
+        made, billed = [], 0
+        for said, _ in sentences:
+            one = self._said(said)
+            billed += one.billed
+            made.append((said.text, one.name, one.seconds, one.words))
+        return spoken(self.by.voice, made, [one.before for one in sentences], rest), billed
 
-    def write() -> None:
-        if asks:  # first: once the sound exists, its words do
-            outputs.put(words_key, words.model_dump_json().encode(), "application/json")
+    def recorded(
+        self, sentences: Sequence[Utterance], recording: Recording, sound: bytes
+    ) -> tuple[Spoken, int]:
+        """Return the narration that a recording is, and the number of billed characters: the voice says its
+        words, so that they are found in it."""
+        says, billed = [], 0
+        for said, _ in sentences:
+            one = self._said(said)
+            billed += one.billed
+            says.append(VoiceSays(said.text, one.sound, one.words))
+        what = f"the recording of scene {self.request.scene}"
+        return recorded(sound, recording.sha256, says, self.request.tenant, self.sounds, what), billed
+
+    def _said(self, said: Said) -> _Said:
+        """Synthesize a sentence and time its words, unless they exist."""
+        name = self.by.sentence_hash(said, timed=self.times.with_sound)
+        key = keys.speech(self.request.tenant, name)
+        words_key = keys.speech_words(self.request.tenant, name)
+        found = self.sounds.find(key)
+        timed = found and self.times.needed and self.outputs.exists(words_key)
+        asks = self.times.needed and not timed
+        marks = self.speech.word_marks(said, self.by) if asks else None
+        sound = self.outputs.get(key) if found else self.speech.speak(said, self.by)
+        # Before storing: a retry would reuse a broken sound.
+        seconds = length(BytesIO(sound), f"the narration of scene {self.request.scene}")
+        words = SpokenWords(words=() if marks is None else spoken_words(marks, said, self.by, float(seconds)))
+        if timed:
+            words = SpokenWords.model_validate_json(self.outputs.get(words_key))
+
+        def write() -> None:
+            if asks:  # first: once the sound exists, its words do
+                self.outputs.put(words_key, words.model_dump_json().encode(), "application/json")
+            if not found:
+                self.outputs.put(key, sound, "audio/mpeg")
+
         if not found:
-            outputs.put(key, sound, "audio/mpeg")
-
-    if not found:
-        sounds.write(key, write)
-    elif asks:
-        write()
-        sounds.require_video(words_key, made=True)
-    return seconds, words.words, len(said.text) * ((marks is not None) + (not found))
+            self.sounds.write(key, write)
+        elif asks:
+            write()
+            self.sounds.require_video(words_key, made=True)
+        billed = len(said.text) * ((marks is not None) + (not found))
+        return _Said(name, sound, seconds, words.words, billed)
