@@ -95,6 +95,20 @@ constraints: $(VENV)/.dev  ## pin the installed versions in constraints.txt
 	 $(BIN)/python -m pip freeze --exclude-editable | grep -viE '^(torch|triton|nvidia)'; \
 	 echo torch==2.13.0) > constraints.new && mv constraints.new constraints.txt
 
+.PHONY: docs
+docs: $(VENV)/.dev  ## build the docs as a site, with a search, to read without a network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo build/site/index.html
+
+.PHONY: dist
+dist: $(VENV)/.dev  ## build the wheel, the sdist, and the list of what a wheel's environment contains (SBOM)
+	rm -rf dist build/wheel build/cyclonedx
+	$(BIN)/hatchling build
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	$(INSTALL) --target build/cyclonedx cyclonedx-bom==7.5.0
+	PYTHONPATH=build/cyclonedx $(BIN)/python -m cyclonedx_py environment build/wheel --output-reproducible --output-file dist/sbom.cdx.json
+
 .PHONY: synth
 synth: $(VENV)/.run  ## write the CloudFormation templates to cdk.out
 	$(AWS_CDK) synth --quiet $(SETTINGS)
@@ -113,4 +127,4 @@ destroy: $(VENV)/.run  ## remove everything deployed, films included (asks first
 .PHONY: clean
 clean:  ## stop the PC's cloud and remove the environment; keep films and models
 	-$(BIN)/reel down
-	rm -rf $(VENV) cdk.out build *.egg-info
+	rm -rf $(VENV) cdk.out build dist

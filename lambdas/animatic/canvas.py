@@ -112,8 +112,9 @@ def vertical_gradient(size: tuple[int, int], stops: Sequence[tuple[float, Colour
     )
     # Dither with an ordered half-step pattern to hide banding in slow gradients.
     steps = np.array([[0.0, 0.5], [0.75, 0.25]])
-    pattern = np.tile(steps, (height // 2 + 1, width // 2 + 1))[:height, :width, None]
-    return Image.fromarray((column[:, None, :] + pattern).clip(0, 255).astype(np.uint8), "RGB")
+    pattern = np.tile(steps, (height // 2 + 1, 1))[:height, :, None]
+    two_columns = (column[:, None, :] + pattern).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(np.tile(two_columns, (1, width // 2 + 1, 1))[:, :width], "RGB")
 
 
 def glow(radius: float, colour: Colour, strength: float) -> Image.Image:

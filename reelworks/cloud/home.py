@@ -1,4 +1,4 @@
-"""The folder with all state of the PC's cloud, and the checkout it runs."""
+"""The folder with all state of the PC's cloud, and the code it runs: the repository's, or a wheel's copy."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from typing import Any, Self
 from reelworks.cloud.errors import CloudError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+_OF_A_WHEEL = "reelworks_source"  # the folder of site-packages with a wheel's copy (pyproject.toml)
 PRIVATE_UMASK = 0o077  # of each process that writes in the home folder
 
 
@@ -24,9 +25,12 @@ class Home:
 
     @classmethod
     def locate(cls) -> Self:
-        """Return the home at `$REELWORKS_HOME`, else at `.reelworks` in the checkout. Creates nothing."""
+        """Return the home at `$REELWORKS_HOME`, else at `.reelworks` in the checkout, or in the user's own
+        folder if Reelworks was installed from a wheel. Creates nothing."""
         chosen = os.environ.get("REELWORKS_HOME")
-        return cls(Path(chosen).expanduser().resolve() if chosen else CHECKOUT / ".reelworks")
+        if chosen:
+            return cls(Path(chosen).expanduser().resolve())
+        return cls((Path.home() if CHECKOUT.name == _OF_A_WHEEL else CHECKOUT) / ".reelworks")
 
     @property
     def s3(self) -> Path:
