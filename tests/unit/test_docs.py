@@ -84,7 +84,8 @@ COMMAND = re.compile(
 def test_every_command_exists_with_its_options() -> None:
     reel = typer.main.get_command(app)
     for page in PAGES:
-        for command in COMMAND.findall(page.read_text(encoding="utf-8")):
+        text = re.sub(r"\\\n *", "", page.read_text(encoding="utf-8"))
+        for command in COMMAND.findall(text):
             place = f"{page.relative_to(ROOT)}: reel {command}"
             here = reel
             words = shlex.split(command)
