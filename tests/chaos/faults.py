@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
+from tests.chaos.backends import MOODS
 from tests.chaos.faulty_cloud import Faults
 from tests.chaos.site import Site
 
-KINDS = ("kills", "stops", "aws", "events", "receiver")
+KINDS = ("kills", "stops", "aws", "events", "receiver", "backends", "engines", "copies")
 PAUSE = (4.0, 15.0)  # seconds between two faults
+_COPY_SECONDS = 180  # within which a copy's films must have ended
 
 
 class Injector:
@@ -24,12 +26,16 @@ class Injector:
         self._count: Counter[str] = Counter()
         self._next = time.monotonic() + 5
         self._undo: tuple[float, Callable[[], None]] | None = None
+        self.problems: list[str] = []
         plans: dict[str, list[Callable[[], None]]] = {
             "kills": [self._kill_cloud, self._kill_function, self._kill_function, self._kill_function],
             "stops": [self._stop_cloud, self._stop_function],
             "aws": [self._some_calls_fail, self._burst],
             "events": [self._unreliable_events],
             "receiver": [self._bad_receiver],
+            "backends": [self._bad_backend, self._bad_backend, self._lost_jobs],
+            "engines": [self._kill_engine],
+            "copies": [self._copy],
         }
         self._plans = [plans[kind] for kind in KINDS if kind in kinds]
 
@@ -51,6 +57,8 @@ class Injector:
             self._undo = None
         self._site.set_faults(Faults())
         self._site.receiver.mood = "good"
+        for backend in self._site.backends.named.values():
+            backend.become("good")
         self._site.up()
         self._site.log("faults ended")
 
@@ -133,3 +141,26 @@ class Injector:
             self._site.receiver.mood = "good"
 
         self._begun(f"receiver {mood}", self._random.uniform(10, 40), good)
+
+    def _bad_backend(self) -> None:
+        name, mood = self._random.choice(sorted(self._site.backends.named)), self._random.choice(MOODS)
+        backend = self._site.backends.named[name]
+        backend.become(mood)
+        self._begun(f"{name} {mood}", self._random.uniform(10, 40), lambda: backend.become("good"))
+
+    def _lost_jobs(self) -> None:
+        """The engine's server forgets jobs that it is rendering, or starts some without an answer."""
+        videos = self._site.backends.videos
+        lost = self._random.choice(["restarts", "lose_answers"])
+        setattr(videos, lost, self._random.randint(1, 3))
+        self._begun(f"videos: {lost}", self._random.uniform(10, 30), lambda: setattr(videos, lost, 0))
+
+    def _kill_engine(self) -> None:
+        if pids := self._site.engines():
+            with suppress(ProcessLookupError):
+                os.kill(self._random.choice(pids), signal.SIGKILL)
+            self._begun("engine server killed")
+
+    def _copy(self) -> None:
+        self._begun("state folder copied, and started")
+        self.problems += self._site.copy_lives(patience=_COPY_SECONDS)

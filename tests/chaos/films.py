@@ -8,10 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.chaos.backends import VOICE
 from tests.chaos.site import TENANTS, Site
 
 ENDED = ("completed", "failed", "cancelled")
 SMALL = {"model": "animatic", "size": "256x256", "fps": 12}
+# The engines that are servers: the model that runs on a CPU, a server with /v1/videos, ComfyUI.
+OF_ENGINES: dict[str, dict[str, Any]] = {
+    "nano": {"model": "cogvideox-nano", "steps": 2, "enhance": False},
+    "relay": {"model": "wan", "size": "96x64", "fps": 8},
+    "comfyui": {"model": "comfyui", "size": "96x64", "fps": 8},
+}
+KINDS = (
+    *("prompt", "prompt", "scenes", "scenes", "narrated", "review", "edit", "remix", "extend", "drop"),
+    *("topic", "voice", *OF_ENGINES),
+)
 SUBJECTS = ("fox", "owl", "kite", "river", "train", "whale", "tower", "market", "garden", "storm")
 
 
@@ -69,9 +80,7 @@ class Films:
     def _new(self) -> None:
         self._made += 1
         tenant, subject = self._random.choice(TENANTS), self._random.choice(SUBJECTS)
-        kind = self._random.choice(
-            ["prompt", "prompt", "scenes", "scenes", "narrated", "review", "edit", "remix", "extend", "drop"]
-        )
+        kind = self._random.choice(KINDS)
         told = f"A {subject} in the morning, number {self._made}"
         body: dict[str, Any] = {**SMALL, "webhook_url": self._site.receiver.url}
         path = "/videos"
@@ -85,14 +94,22 @@ class Films:
             return
         if kind == "prompt":
             body |= {"prompt": told, "seconds": "1"}
+        elif kind in OF_ENGINES:
+            told = f"A red circle moves to the right, number {self._made}"
+            own = {"prompt": told, "seconds": "1", "webhook_url": self._site.receiver.url}
+            body = OF_ENGINES[kind] | own
+        elif kind == "topic":
+            body |= {"topic": told, "scenes": 1, "narrate": False}
         elif kind == "remix":
             path, body = f"/videos/{self._random.choice(ready).id}/remix", {"prompt": f"At night. {told}"}
         elif kind == "extend":
             source = self._random.choice(ready).id
             path, body = "/videos/extensions", {"video": {"id": source}, "prompt": told, "seconds": "1"}
         else:
-            said = "This is it." if kind == "narrated" else None
+            said = "This is it." if kind in ("narrated", "voice") else None
             body |= {"storyboard": _board(subject, self._made, said), "narrate": said is not None}
+            if kind == "voice":
+                body["voice"] = VOICE
             if kind == "review":
                 body["review"] = ["storyboard"]
         wish = self._random.choices([None, "cancel", "delete"], [8, 1, 1])[0]

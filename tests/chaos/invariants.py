@@ -18,6 +18,8 @@ def check(site: Site, films: Films) -> dict[str, Any]:
     problems: list[str] = []
     known = [film for film in films.all if film.id]
     for film in known:
+        if film.stage == "failed" and not film.code:
+            problems.append(f"{film.id} ({film.kind}) failed without a reason")
         if film.stage == "LOST":
             problems.append(f"{film.id} ({film.kind}) was acknowledged and is not there")
         elif not film.done:
@@ -30,7 +32,12 @@ def check(site: Site, films: Films) -> dict[str, Any]:
             problems.append(f"{kind} of {video} was delivered with {len(ids)} ids")
     problems += _left_behind(site)
     decoded = _decode(site, films, problems)
-    return {"problems": problems, "decoded": decoded, "events": sum(map(len, site.receiver.ids.values()))}
+    return {
+        "problems": problems,
+        "decoded": decoded,
+        "events": sum(map(len, site.receiver.ids.values())),
+        "orders_of_servers": site.backends.rendered(),
+    }
 
 
 def _listed(site: Site, films: Films) -> list[str]:
@@ -99,6 +106,6 @@ def _decode(site: Site, films: Films, problems: list[str]) -> int:
         )
         with av.open(BytesIO(content)) as container:
             pictures = sum(1 for _ in container.decode(video=0))
-        if pictures < 12:
+        if pictures < 8:
             problems.append(f"{film.id} has {pictures} pictures")
     return len(chosen)

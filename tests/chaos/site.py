@@ -3,19 +3,23 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import boto3
 import httpx
+import psutil
 
 from reelworks.cloud.credentials import read_credentials
+from tests.chaos.backends import Backends
 from tests.chaos.faulty_cloud import FAULTS_FILE, Faults
 from tests.cloud.servers import free_port
 from tests.shared import copy_assembly_of_a_pc
@@ -70,13 +74,14 @@ class Site:
         self._faults_file = folder / "faults.json"
         self._port = free_port()
         self.receiver = Receiver(seed)
+        self.backends = Backends()
         self.keys: dict[str, str] = {}
         self._began = time.monotonic()
 
     def __enter__(self) -> "Site":
         self.home.mkdir(parents=True)
         copy_assembly_of_a_pc(self.home / "cdk.out")
-        (self.home / "reelworks.toml").write_text("[webhooks]\nloopback = true\n")
+        self.backends.set_up(self.home)
         self.set_faults(Faults())
         self.up()
         self.keys = {tenant: self._json("keys", "create", tenant)["api_key"] for tenant in TENANTS}
@@ -85,6 +90,16 @@ class Site:
     def __exit__(self, *_: object) -> None:
         self.set_faults(Faults())
         self._reel("down")
+        self.backends.stop()
+
+    def left_processes(self) -> list[str]:
+        """Return the processes of this home folder's cloud; once it is down, none should be there."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if str(self.home) in " ".join([*process.cmdline(), *process.environ().values()]):
+                    found.append(f"process {process.pid} was left: {' '.join(process.cmdline())[:200]}")
+        return found
 
     # --- the cloud
 
@@ -100,6 +115,50 @@ class Site:
             return int(json.loads((self.home / "cloud.json").read_text())["pid"])
         except (OSError, ValueError, KeyError):
             return None
+
+    def engines(self) -> list[int]:
+        """Return the processes of the engine servers."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                command = " ".join(process.cmdline())
+                if "-m containers." in command and str(self.home) in command:
+                    found.append(process.pid)
+        return sorted(found)
+
+    def copy_lives(self, patience: float) -> list[str]:
+        """Copy the home folder as it is now, and start a second cloud from the copy, without webhooks. Return
+        what is wrong with it: that it doesn't start, or films that don't end."""
+        copy = self.home.with_name(f"copy-{time.monotonic_ns()}")
+        shutil.copytree(self.home, copy, symlinks=True, ignore=shutil.ignore_patterns("tmp", "*.new"))
+        settings = copy / "reelworks.toml"
+        settings.write_text(settings.read_text().replace("loopback = true", "loopback = false"))
+        try:
+            self._reel("up", "--port", str(free_port()), home=copy)
+            status = json.loads(self._reel("status", "--json", home=copy).stdout)
+            return self._unfinished(status["base_url"], patience)
+        except RuntimeError as error:
+            return [f"the copy does not start: {error}"]
+        finally:
+            self._reel("down", home=copy)
+            shutil.rmtree(copy, ignore_errors=True)
+
+    def _unfinished(self, base_url: str, patience: float) -> list[str]:
+        until = time.monotonic() + patience
+        while True:
+            working = []
+            for key in self.keys.values():
+                answer = httpx.get(
+                    f"{base_url}/videos?limit=100", headers={"Authorization": f"Bearer {key}"}, timeout=60
+                )
+                working += [
+                    f"{one['id']} of the copy is still {one['stage']}"
+                    for one in answer.raise_for_status().json()["data"]
+                    if one["status"] in ("queued", "in_progress") and not one["review"]["gate"]
+                ]
+            if not working or time.monotonic() > until:
+                return working
+            time.sleep(1)
 
     def functions(self) -> dict[str, Any]:
         try:
@@ -138,11 +197,10 @@ class Site:
     def _json(self, *arguments: str) -> Any:
         return json.loads(self._reel(*arguments, "--json").stdout)
 
-    def _reel(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def _reel(self, *arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("REELWORKS_")}
         own = {
-            "REELWORKS_HOME": str(self.home),
-            "REELWORKS_TEXT_KIND": "rules",
+            "REELWORKS_HOME": str(home or self.home),
             FAULTS_FILE: str(self._faults_file),
             "PYTHONPATH": str(REPOSITORY),
         }

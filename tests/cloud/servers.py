@@ -26,7 +26,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 def serving(app: ASGIApp, **options: Any) -> Iterator[str]:
     """The URL of an ASGI app on a free port, served by a thread with its own event loop. `options`: of
     uvicorn."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", **options))
+    where = {"host": "127.0.0.1", "port": 0, "log_level": "warning"}
+    server = uvicorn.Server(uvicorn.Config(app, **(where | options)))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
