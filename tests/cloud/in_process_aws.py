@@ -38,6 +38,8 @@ class InProcessAws:
         self.messages: list[dict[str, Any]] = []  # of the requests queue
         self.events: list[dict[str, Any]] = []  # of the bus, each with its name and detail
         self.executions: dict[str, str] = {}  # status by name
+        self.waiting: dict[str, str] = {}  # the execution of each task token that was not answered yet
+        self.answers: dict[str, Any] = {}  # by task token
         self.kill_after: int | None = None  # calls that take effect before the process is gone
         self.meanwhile: tuple[int, Callable[[], Any]] | None = (
             None  # what happens before the call after so many
@@ -80,6 +82,12 @@ class InProcessAws:
                     {"name": one["DetailType"], **json.loads(one["Detail"])} for one in asked["Entries"]
                 ]
                 return 200, {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in asked["Entries"]]}
+            case "SendTaskSuccess":
+                execution = self.waiting.get(asked["taskToken"], "")
+                if self.executions.get(execution) != "RUNNING":
+                    return 400, {"__type": "TaskTimedOut", "message": "nobody waits"}
+                self.answers[asked["taskToken"]] = json.loads(asked["output"])
+                return 200, {}
             case "StartExecution" if name in self.executions:
                 return 400, {"__type": "ExecutionAlreadyExists", "message": name}
             case "StartExecution":

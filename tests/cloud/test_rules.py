@@ -12,6 +12,8 @@ REELWORKS_RULES=1000 walks longer and more often:
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,22 +34,33 @@ from lambdas.domain.prices import AWS
 from lambdas.domain.stages import Stage
 from lambdas.domain.video import Video, execution_name, video_id
 from lambdas.domain.video_parts import ClipProgress, ClipState
+from lambdas.domain.video_request import Gate
 from lambdas.intake.accept import Intake
 from lambdas.intake.dispatch import dispatch
+from lambdas.production.task_token import VideoTask
 from lambdas.settings import ApiSettings, UpkeepSettings
 from lambdas.tasks.record_failure import RecordFailure
+from lambdas.tasks.review import ReviewTask, review
+from lambdas.tasks.write_storyboard import write_storyboard
 from lambdas.upkeep.heal import AT_ONCE, Heal
 from tests.cloud.in_process_aws import MACHINE, Killed, in_process_aws
 
 WALKS = int(os.environ.get("REELWORKS_RULES", "0"))
 TENANT = "acme"
 CLIP_COST = 0.25
-NONCES = ("one", "two")
+NONCES = ("one", "two", "reviewed")
+REVIEWED = video_id(TENANT, NONCES[2])
 VIDEOS = st.sampled_from([video_id(TENANT, nonce) for nonce in NONCES])
-DEEDS = st.sampled_from(["create", "dispatch", "cancel", "retry", "upkeep"])
+DEEDS = st.sampled_from(["create", "dispatch", "cancel", "retry", "upkeep", "approve", "edit"])
 KILLS = st.sampled_from([None] * 14 + [*range(2, 16, 2)])  # mostly none, or walks stay short
 QUIET_ROUNDS = 30
 _FIELDS = {"prompt": "A kite in the wind", "seconds": 1}
+_SCENE = {"image": {"positive_prompt": "A kite"}, "video": {"positive_prompt": "A kite flies"}, "seconds": 1}
+_REVIEWED = {
+    "storyboard": {"title": "A kite", "scenes": [_SCENE]},
+    "narrate": False,
+    "review": ["storyboard"],
+}
 _ORDER = (Stage.PLANNING, Stage.RENDERING, Stage.ASSEMBLING, Stage.PUBLISHING, Stage.COMPLETED)
 _SETTINGS: dict[str, Any] = {
     "videos_table": "videos",
@@ -86,6 +99,20 @@ _UPKEEP = {
 }
 
 
+@dataclass
+class _Place:
+    """Where an execution is that has a review."""
+
+    state: str = "write"  # then review, wait, write again, and film
+    entered: datetime = datetime.min
+    token: str = ""
+
+
+def _no_model() -> Any:
+    """No text model is asked: the storyboard is the user's."""
+    return None
+
+
 class Rules(RuleBasedStateMachine):
     @initialize()
     def deploy(self) -> None:
@@ -103,6 +130,9 @@ class Rules(RuleBasedStateMachine):
         self.events = stores.events(self.upkeep_settings)
         self.clips_made: dict[tuple[str, int], int] = {}  # by video and attempt
         self.deleted: set[str] = set()
+        self.reviews: dict[str, _Place] = {}  # by execution
+        self.edits = 0
+        self._create(NONCES[2])  # in every walk: it takes the most steps
 
     def teardown(self) -> None:
         if not hasattr(self, "_aws"):
@@ -118,7 +148,7 @@ class Rules(RuleBasedStateMachine):
     @rule(nonce=st.sampled_from(NONCES), kill=KILLS)
     def create(self, nonce: str, kill: int | None) -> None:
         self.deleted.discard(video_id(TENANT, nonce))  # it may be there again, whenever the create is killed
-        self._killed(kill, lambda: Intake(self.api).accept(TENANT, _FIELDS, nonce=nonce))
+        self._killed(kill, lambda: self._create(nonce))
 
     @rule(again=st.booleans(), kill=KILLS)
     def deliver_message(self, again: bool, kill: int | None) -> None:
@@ -141,9 +171,17 @@ class Rules(RuleBasedStateMachine):
         video = self._find(id_)
         if video is None or self.aws.executions.get(execution_name(id_, video.attempt)) != "RUNNING":
             return
-        if video.stage not in (Stage.QUEUED, *_ORDER):
+        if video.stage not in (Stage.QUEUED, Stage.PREPARING, Stage.REVIEWING, *_ORDER):
             return
         self._killed(kill, lambda: self._step(video))
+
+    @rule(steps=st.integers(1, 6))
+    def nothing_happens_for_a_while(self, steps: int) -> None:
+        """Without this, most walks never get far."""
+        for _ in range(steps):
+            self.deliver_message(again=False, kill=None)
+            for id_ in _ids():
+                self.go_on(id_, None)
 
     @rule(id_=VIDEOS, recorded=st.booleans(), kill=KILLS)
     def fail(self, id_: str, recorded: bool, kill: int | None) -> None:
@@ -164,6 +202,14 @@ class Rules(RuleBasedStateMachine):
     @rule(id_=VIDEOS, kill=KILLS)
     def retry(self, id_: str, kill: int | None) -> None:
         self._killed(kill, lambda: Editing(self.api).retry(TENANT, id_))
+
+    @rule(kill=KILLS)
+    def approve(self, kill: int | None) -> None:
+        self._killed(kill, lambda: Editing(self.api).approve(TENANT, REVIEWED))
+
+    @rule(kill=KILLS)
+    def edit(self, kill: int | None) -> None:
+        self._killed(kill, self._edit)
 
     @rule(id_=VIDEOS, kill=KILLS)
     def delete(self, id_: str, kill: int | None) -> None:
@@ -221,6 +267,7 @@ class Rules(RuleBasedStateMachine):
                 self.deliver_message(again=False, kill=None)
             for id_ in _ids():
                 self.go_on(id_, None)
+            self._approve_what_waits()
             found = [video for id_ in _ids() if (video := self._find(id_))]
             if all(video.closed for video in found):
                 break
@@ -240,6 +287,7 @@ class Rules(RuleBasedStateMachine):
             while self.aws.messages:
                 self.deliver_message(again=False, kill=None)
             self.go_on(id_, None)
+            self._approve_what_waits()
             self._heal()
         video = self.videos.get(TENANT, id_)
         assert video.stage is Stage.COMPLETED, (video.stage, video.failure)
@@ -248,7 +296,7 @@ class Rules(RuleBasedStateMachine):
         match deed:
             case "create":
                 self.deleted.discard(id_)
-                Intake(self.api).accept(TENANT, _FIELDS, nonce=NONCES[_ids().index(id_)])
+                self._create(NONCES[_ids().index(id_)])
             case "dispatch":
                 request = QueuedRequest(tenant=TENANT, video_id=id_)
                 dispatch(request, self.videos, Machine(client("stepfunctions"), MACHINE), trace=None)
@@ -258,15 +306,39 @@ class Rules(RuleBasedStateMachine):
                 Editing(self.api).retry(TENANT, id_)
             case "upkeep":
                 self._heal()
+            case "approve":
+                Editing(self.api).approve(TENANT, REVIEWED)
+            case "edit":
+                self._edit()
+
+    def _create(self, nonce: str) -> None:
+        fields = _REVIEWED if video_id(TENANT, nonce) == REVIEWED else _FIELDS
+        Intake(self.api).accept(TENANT, fields, nonce=nonce)
+
+    def _edit(self) -> None:
+        self.edits += 1
+        board = {"title": f"A kite, edit {self.edits}", "scenes": [_SCENE]}
+        Editing(self.api).replace(TENANT, REVIEWED, board, None)
+
+    def _approve_what_waits(self) -> None:
+        video = self._find(REVIEWED)
+        if video and video.stage is Stage.REVIEWING:
+            self._killed(None, lambda: Editing(self.api).approve(TENANT, REVIEWED))
 
     def _step(self, video: Video) -> None:
         """Do what the state does that follows the record's stage."""
         name = execution_name(video.id, video.attempt)
+        if video.id == REVIEWED and not self._reviewed(video, name):
+            return
+        video = self.videos.get(TENANT, video.id)
         if video.stage is Stage.RENDERING and video.clips[0].state is not ClipState.DONE:
             made = ClipProgress(seconds=1, state=ClipState.DONE, cost=CLIP_COST)
             self.videos.update_entry(TENANT, video.id, "clips", 0, made)
             key = (f"{video.id} {video.created_ms}", video.attempt)
             self.clips_made[key] = self.clips_made.get(key, 0) + 1
+            return
+        if video.stage is Stage.PREPARING:
+            self.videos.advance(TENANT, video.id, Stage.RENDERING, clips=[ClipProgress(seconds=1)])
             return
         place = 0 if video.stage is Stage.QUEUED else min(_ORDER.index(video.stage) + 1, len(_ORDER) - 1)
         changes = {"clips": [ClipProgress(seconds=1)]} if _ORDER[place] is Stage.PLANNING else {}
@@ -275,6 +347,26 @@ class Rules(RuleBasedStateMachine):
         if video.stage is Stage.COMPLETED:
             self.events.video_ended(video, names.VIDEO_COMPLETED)
             self.aws.executions[name] = "SUCCEEDED"
+
+    def _reviewed(self, video: Video, name: str) -> bool:
+        """Do the state's work that comes before the clips of a reviewed film. Return whether it is done."""
+        at = self.reviews.setdefault(name, _Place())
+        if at.state == "write":
+            task = VideoTask(tenant=TENANT, video_id=video.id)
+            boards = stores.inputs(self.api), stores.outputs(self.api)
+            written = write_storyboard(task, self.videos, *boards, _no_model())
+            at.state = "review" if Gate.STORYBOARD in written.review else "film"
+            at.entered = datetime.now(UTC)
+        elif at.state == "review":
+            at.token = f"{name} {len(self.aws.waiting)}"  # each try of the state has its own
+            self.aws.waiting[at.token] = name
+            asked = {"tenant": TENANT, "video_id": video.id, "token": at.token, "execution": name}
+            task = ReviewTask(**asked, gate=Gate.STORYBOARD, entered=at.entered, seconds=3600)
+            decided = review(task, self.videos, stores.reviews(self.api), self.events)
+            at.state = "write" if decided else "wait"
+        elif at.state == "wait" and at.token in self.aws.answers:
+            at.state = "write"  # whatever was decided: it reads the record
+        return at.state == "film"
 
     def _heal(self) -> None:
         Heal(self.upkeep_settings, AT_ONCE).next_page(lambda: True)
