@@ -29,7 +29,7 @@ FIRST_WORKER = {
     f"test_{name}.py"
     for name in ("films", "arcreel", "litellm", "music", "openai_npm", "operations", "remake")
 }
-OWN_CLOUDS = {"test_comfyui.py"}  # starts clouds of its own
+OWN_CLOUDS = {"test_comfyui.py", "test_wheel.py"}  # start clouds of their own
 
 
 def pytest_configure(config: pytest.Config) -> None:
