@@ -106,8 +106,14 @@ dist: $(VENV)/.dev  ## build the wheel, the sdist, and the list of what a wheel'
 	$(BIN)/hatchling build
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt dist/*.whl
-	$(INSTALL) --target build/cyclonedx cyclonedx-bom==7.5.0
-	PYTHONPATH=build/cyclonedx $(BIN)/python -m cyclonedx_py environment build/wheel --output-reproducible --output-file dist/sbom.cdx.json
+	$(PYTHON) -m venv build/cyclonedx
+	build/cyclonedx/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	build/cyclonedx/bin/cyclonedx-py environment build/wheel --output-reproducible --output-file dist/sbom.cdx.json
+
+.PHONY: audit
+audit: dist  ## look for known vulnerabilities in what a wheel's environment contains (asks PyPI)
+	build/cyclonedx/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	build/cyclonedx/bin/pip-audit --path build/wheel/lib/python*/site-packages
 
 .PHONY: synth
 synth: $(VENV)/.run  ## write the CloudFormation templates to cdk.out
