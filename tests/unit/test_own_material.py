@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lambdas.domain import keys
 from lambdas.domain.assembly import Fit, TransitionKind
 from lambdas.domain.brief import Brief
 from lambdas.domain.colours import Colours
@@ -21,7 +22,19 @@ from lambdas.domain.origin import storyboard_shots
 from lambdas.domain.planning import Own, check_pictures, make_plan
 from lambdas.domain.prices import AWS, Makers
 from lambdas.domain.quality import ClipMeasures, report
-from lambdas.domain.storyboard import SILENT, Zoom, parse_partial, parse_storyboard, with_own
+from lambdas.domain.storyboard import (
+    SILENT,
+    LowerThird,
+    OwnClip,
+    PartialScene,
+    Recording,
+    Title,
+    Zoom,
+    card_texts,
+    parse_partial,
+    parse_storyboard,
+    with_own,
+)
 from lambdas.domain.video_request import Origin, OriginKind
 from lambdas.media.cards import card_clip, title_card
 from lambdas.media.conform import FilmFormat, excerpt
@@ -129,6 +142,50 @@ def test_no_engine_renders_the_user_s_own() -> None:
     edited = planned({"shows": "edited"}, None, clip, None, transition=TransitionKind.CROSSFADE)
     changed = [one.key_hash != other.key_hash for one, other in zip(plan.clips, edited.clips, strict=True)]
     assert changed == [True] + [False] * (len(plan.clips) - 1)
+
+
+def test_an_own_clip_is_made_again_only_where_it_would_look_or_sound_otherwise() -> None:
+    def plan(**changes: Any) -> FilmPlan:
+        footage = Footage(file="uploads/acme/1.mp4", start=changes.pop("start", 8))
+        own = Own(footage=footage, sound=changes.pop("sound", True))
+        shot = a_shot("Kites", own=own, frames=changes.pop("frames", 24))
+        film = {"width": 96, "height": 64, "fps": 8, "fit": Fit.COVER, **changes}
+        request = a_request(engine="cogvideox-nano", **film)
+        return make_plan(a_video(request=request), CATALOGUE["cogvideox-nano"], "Kites", [shot])
+
+    [scene] = plan().scenes
+    [clip] = scene.clips
+    assert (scene.index, scene.text, scene.negative_prompt, scene.chained) == (0, "Kites", "", False)
+    assert (clip.index, clip.prompt, clip.skip_frames, clip.seed) == (0, "", 0, 0)
+    assert (clip.fit, clip.card, clip.sound) == (Fit.COVER, None, True)
+    others: list[dict[str, Any]] = [
+        *({"width": 128}, {"height": 96}, {"fps": 16}, {"frames": 16}, {"fit": Fit.BLUR}),
+        *({"start": 9}, {"sound": False}),
+    ]
+    addresses = {clip.key_hash, *(plan(**other).clips[0].key_hash for other in others)}
+    assert len(addresses) == 1 + len(others)
+
+
+def test_files_are_kept_by_their_content_and_kind() -> None:
+    sha256 = "a" * 64
+    clip = OwnClip(sha256=sha256, seconds=2, sound=False)
+    recording = Recording(sha256=sha256, seconds=2, kind="flac")
+    assert clip.key("acme") == keys.upload("acme", sha256, "mp4")
+    assert recording.key("acme") == keys.upload("acme", sha256, "flac")
+
+
+def test_words_in_pictures_are_named_by_their_fields() -> None:
+    scene = PartialScene(
+        title=Title(text="Kites", subtitle="of paper"),
+        lower_third=LowerThird(title="Ada", subtitle="maker of kites"),
+    )
+    assert card_texts(scene) == {
+        "title.text": "Kites",
+        "title.subtitle": "of paper",
+        "lower_third.title": "Ada",
+        "lower_third.subtitle": "maker of kites",
+    }
+    assert card_texts(PartialScene()) == {}
 
 
 def test_the_film_s_first_and_last_picture_are_those_of_what_is_filmed() -> None:

@@ -80,3 +80,14 @@ def test_a_film_s_time_counts_from_its_last_request_without_waits_for_the_user()
     history = [StageEntry(stage=stage, at_ms=at_ms) for stage, at_ms in way]
     video = a_video(stage=Stage.COMPLETED, history=history, updated_ms=1_009_000)
     assert seconds_worked(video) == 15
+
+
+def test_a_film_s_time_lasts_until_its_last_change() -> None:
+    history = [StageEntry(stage=Stage.PLANNING, at_ms=1000), StageEntry(stage=Stage.RENDERING, at_ms=3000)]
+    assert seconds_worked(a_video(stage=Stage.RENDERING, history=history, updated_ms=4500)) == 3.5
+
+
+def test_each_attempt_has_an_execution_of_its_own() -> None:
+    id_ = video_id("acme", "nonce")
+    names = [execution_name(id_, attempt) for attempt in (1, 2, 3)]
+    assert names == [id_, f"{id_}-2", f"{id_}-3"]

@@ -18,6 +18,7 @@ from lambdas.domain.webhooks import (
     WINDOW_MS,
     Delivery,
     DeliveryState,
+    DueTry,
     Endpoint,
     Endpoints,
     EventType,
@@ -107,6 +108,17 @@ def test_samples_have_the_fields_of_real_events(type_: EventType) -> None:
 
 
 # --- secrets
+
+
+def test_a_sample_is_of_no_video_and_of_now() -> None:
+    samples = {type_: sample_event(type_, NOW_MS) for type_ in EventType}
+    none = {"id": "video_" + 32 * "0"}
+    for type_, sample in samples.items():
+        assert (sample.type, sample.created_at, len(sample.id)) == (type_, NOW_MS // 1000, 36)
+        assert sample.id.startswith("evt_")
+    assert samples[EventType.VIDEO_REVIEW].data == {**none, "gate": "storyboard", "until": NOW_MS // 1000}
+    assert samples[EventType.CLIP_COMPLETED].data == {**none, "clip": 0, "clips": 1}
+    assert samples[EventType.VIDEO_COMPLETED].data == none
 
 
 def test_a_secret_has_the_standard_s_form_and_is_new() -> None:
@@ -218,6 +230,27 @@ def test_a_new_round_begins_at_once_and_lasts_a_day() -> None:
     assert (again.state, again.round, again.made, again.next_ms) == (DeliveryState.PENDING, 2, 0, later)
     assert again.tried(a_try(at_ms=later), jitter=1).state is DeliveryState.PENDING
     assert len(again.tries) == 1, "the log keeps the tries of earlier rounds"
+
+
+def test_a_new_round_forgets_why_it_was_cancelled() -> None:
+    cancelled = a_delivery().cancelled("its endpoint was deleted")
+    assert (cancelled.state, cancelled.next_ms) == (DeliveryState.CANCELLED, None)
+    assert cancelled.reason == "its endpoint was deleted"
+    again = cancelled.begun_again(NOW_MS + 1)
+    assert (again.reason, again.began_ms, again.round) == ("", NOW_MS + 1, cancelled.round + 1)
+
+
+def test_a_message_says_which_try_it_is() -> None:
+    delivery = a_delivery().tried(a_try(), jitter=1).model_copy(update={"round": 3})
+    told = {"tenant": delivery.tenant, "endpoint": delivery.endpoint, "delivery": delivery.id, "round": 3}
+    due = DueTry.of(delivery)
+    assert due.model_dump() == {**told, "made": 1, "due_ms": delivery.next_ms, "again": False}
+    assert DueTry.of(delivery.cancelled("gone"), again=True).model_dump() == {
+        **told,
+        "made": 1,
+        "due_ms": 0,
+        "again": True,
+    }
 
 
 def test_the_log_keeps_the_latest_tries() -> None:
