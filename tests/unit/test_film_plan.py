@@ -605,6 +605,26 @@ def test_clips_in_the_engine_s_own_format_keep_their_address(name: str, address:
     assert a_plan(a_video(request=request), ["A bee"]).clips[0].key_hash == address
 
 
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        ({}, "fb54135d277826268c4febb58a6d50c02ca50ef7cd51b66a9ccb70413e8dfe77"),
+        (
+            {"captions": True, "burn_captions": True, "caption_style": "karaoke"},
+            "ac06b7bcabdbec0d02eb2e42290726f4efac65bf2cb0edb1275e6c907b39800f",
+        ),
+        (
+            {"caption_look": {"position": "top"}, "captions": True, "burn_captions": True},
+            "5a2554286238f852b87f95578f5f830eb57f6b718eccf17c39caee95d55a2aed",
+        ),
+    ],
+)
+def test_a_film_keeps_its_address(fields: dict[str, Any], address: str) -> None:
+    """Else an upgrade would join each film again."""
+    request = a_request(engine="cogvideox-nano", width=96, height=64, fps=8, seconds=1, seed=7, **fields)
+    assert film_hash(a_plan(a_video(request=request), ["A bee"])) == address
+
+
 def test_what_changes_a_clip_s_pictures_changes_its_address() -> None:
     films: list[tuple[tuple[int, int], int, dict[str, Any]]] = [
         ((720, 480), 8, {}),
