@@ -8,7 +8,9 @@ import random
 from importlib.util import find_spec
 from pathlib import Path
 
-INSTALL = "pip install 'reelworks[music]'"
+from reelworks.cloud.home import install_command
+
+INSTALL = install_command("music")
 _PACKAGE = "immich_memories_music"
 
 

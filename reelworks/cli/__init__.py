@@ -4,7 +4,14 @@ Commands use the PC's cloud by default. Set REELWORKS_BASE_URL and REELWORKS_API
 deployment on AWS.
 """
 
+import sys
 from typing import Any
+
+if sys.platform == "win32":  # before the imports, some of which Windows doesn't have
+    sys.exit(
+        "error: reel runs on Linux and macOS. On Windows, run it in WSL (docs/systems.md). "
+        "Programs can use the API from Windows: from reelworks import Client."
+    )
 
 import typer
 

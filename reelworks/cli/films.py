@@ -27,6 +27,7 @@ from reelworks.cli.options import (
 )
 from reelworks.cli.quality import show_quality
 from reelworks.cli.terminal import Json, Session, err, fail, out, print_json
+from reelworks.cloud.home import install_command
 from reelworks.music_beds import BedMissing, bed
 from reelworks.video_words import estimated_lines
 
@@ -609,7 +610,7 @@ def export(
 ) -> None:
     """Export a film as a project for video editors: timelines, clips, narration, music and captions."""
     if find_spec("opentimelineio") is None:
-        fail("reel export needs OpenTimelineIO; install it with: pip install -e '.[export]'")
+        fail(f"reel export needs OpenTimelineIO; install it with: {install_command('export')}")
     from reelworks.export.project import export as export_project
 
     path = output or Path("films")

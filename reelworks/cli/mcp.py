@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from reelworks.cli.terminal import err, fail
+from reelworks.cloud.home import install_command
 
 app = typer.Typer()
 
@@ -32,7 +33,7 @@ def mcp(
 ) -> None:
     """Serve the Model Context Protocol, so that AI assistants make films (docs/mcp.md)."""
     if find_spec("mcp") is None:
-        fail("reel mcp needs the MCP SDK; install it with: pip install -e '.[mcp]'")
+        fail(f"reel mcp needs the MCP SDK; install it with: {install_command('mcp')}")
     films = (folder or Path.home() / "Videos" / "Reelworks").resolve()
     if http is None:
         from reelworks.mcp.server import server

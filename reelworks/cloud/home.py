@@ -12,7 +12,8 @@ from typing import Any, Self
 from reelworks.cloud.errors import CloudError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-_OF_A_WHEEL = "reelworks_source"  # the folder of site-packages with a wheel's copy (pyproject.toml)
+# A wheel's copy is in a folder of site-packages with this name (pyproject.toml).
+FROM_A_WHEEL = CHECKOUT.name == "reelworks_source"
 PRIVATE_UMASK = 0o077  # of each process that writes in the home folder
 
 
@@ -30,7 +31,7 @@ class Home:
         chosen = os.environ.get("REELWORKS_HOME")
         if chosen:
             return cls(Path(chosen).expanduser().resolve())
-        return cls((Path.home() if CHECKOUT.name == _OF_A_WHEEL else CHECKOUT) / ".reelworks")
+        return cls((Path.home() if FROM_A_WHEEL else CHECKOUT) / ".reelworks")
 
     @property
     def s3(self) -> Path:
@@ -140,6 +141,11 @@ class Home:
                 f"The home folder can't be closed to other users: {error}.",
                 advice="Set REELWORKS_HOME to a folder that you own, on a disk with permissions.",
             ) from error
+
+
+def install_command(extra: str) -> str:
+    """Return the command that adds an extra to Reelworks as it was installed."""
+    return f"pip install 'reelworks[{extra}]'" if FROM_A_WHEEL else f"pip install -e '.[{extra}]'"
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import shutil
 import sys
 
 from reelworks.cloud.errors import CloudError
-from reelworks.cloud.home import Home
+from reelworks.cloud.home import Home, install_command
 from reelworks.cloud.lifecycle import cloud_status
 from reelworks.cloud.lifecycle.cloud_assembly import node_folder
 from reelworks.cloud.settings import Settings
@@ -48,7 +48,7 @@ def torch() -> Finding:
         there,
         False,
         "installed" if there else "not installed",
-        "" if there else "pip install -e '.[diffusion]' (for the engines with a model)",
+        "" if there else f"{install_command('diffusion')} (for the engines with a model)",
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
+from reelworks.cloud.home import install_command
 from reelworks.cloud.lifecycle.cloud_assembly import SOURCES
 
 REPOSITORY = Path(__file__).parents[2]
@@ -56,6 +57,13 @@ def test_a_wheel_has_the_files_that_run(wheel: Path) -> None:
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert files - tracked == {"reelworks.pth"}
     assert tracked - files == set()
+
+
+def test_advice_names_the_package(python: Path, tmp_path: Path) -> None:
+    asked = "from reelworks.cloud.home import install_command; print(install_command('mcp'))"
+    told = subprocess.run([python, "-c", asked], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert told.stdout == "pip install 'reelworks[mcp]'\n"
+    assert install_command("mcp") == "pip install -e '.[mcp]'", "in a checkout"
 
 
 def test_a_film_is_made_outside_the_repository(python: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from reelworks.cloud.home import install_command
+
 
 @dataclass(frozen=True)
 class Writer:
@@ -38,7 +40,7 @@ WRITERS = {
         "Apache-2.0",
     ),
 }
-INSTALL = "pip install -e '.[writer]'"
+INSTALL = install_command("writer")
 _PULL = f"reel models pull {next(iter(WRITERS))}"
 OLLAMA_MODEL = "qwen3:8b"  # follows a schema, and fits in 8 GB if nothing else is loaded
 
