@@ -1,3 +1,3 @@
 """Relay: an engine server that renders on any server with OpenAI's /v1/videos."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
