@@ -48,7 +48,6 @@ RUN = {
     ("docs/api.md", 7): "any",
     ("docs/api.md", 8): "any",
     ("docs/api.md", 14): "any",
-    ("docs/api.md", 20): "at its previews",
     ("docs/api.md", 21): "completed",
     ("docs/api.md", 22): "completed",
     ("docs/api.md", 24): "any",
@@ -63,6 +62,7 @@ ELSEWHERE = {
     ("docs/api.md", 15): "a ComfyUI workflow with two pictures: tests/cloud/test_last_frame.py",
     ("docs/api.md", 18): "needs a GPU; what it asks for: tests/cloud/test_api.py",
     ("docs/api.md", 19): "large films in several shapes: tests/cloud/test_api.py",
+    ("docs/api.md", 20): "the same calls as reel's on the page of films; with curl: test_editing.py",
     ("docs/api.md", 26): "a receiver of one's own: test_webhooks.py",
     ("docs/gallery.md", 1): "it made the page's picture",
     ("docs/gallery.md", 2): "it made the page's pictures",
@@ -101,7 +101,6 @@ class Page:
         self._folder = folder
         self._completed = completed
         self._id = ""
-        self._kept: dict[str, str] = {}  # the shell's variables
 
     def run(self, command: str) -> None:
         id_ = self._completed if FINISHED.match(command) else self._id
@@ -123,8 +122,6 @@ class Page:
         assert '"error": {' not in done.stdout.replace('"error":{', '"error": {'), said
         if CREATES.match(command) and (made := re.search(r"video_[0-9a-f]{32}", done.stdout + done.stderr)):
             self._id = made[0]
-        if (headers := self._folder / "headers.txt").exists():
-            self._kept["ETAG"] = re.findall(r"(?im)^etag: (\S+)", headers.read_text())[-1]
 
     def begin(self, state: str) -> None:
         if state == "completed":

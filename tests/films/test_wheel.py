@@ -70,6 +70,9 @@ def test_a_film_is_made_outside_the_repository(python: Path, tmp_path: Path) -> 
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("REELWORKS_", "PYTHON"))
     }
+    # The CDK is unpacked already.
+    cache = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
+    environment |= {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path(cache, "aws", "jsii", "package-cache"))}
     environment |= {"HOME": str(tmp_path), "REELWORKS_TEXT_KIND": "rules"}
 
     def reel(*arguments: str) -> str:

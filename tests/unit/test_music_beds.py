@@ -22,5 +22,5 @@ def test_unknown_music_is_named_with_what_there_is() -> None:
 
 def test_without_the_extra_its_installation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(music_beds, "_PACKAGE", "no_such_package")
-    with pytest.raises(BedMissing, match=r"pip install 'reelworks\[music\]'"):
+    with pytest.raises(BedMissing, match=r"pip install -e '\.\[music\]'"):
         bed("calm")
