@@ -147,7 +147,7 @@ class Page:
             "KEY": status["api_key"],
             "ID": id_,
         }
-        return kept | own | variables | self._kept
+        return kept | own | variables
 
 
 def film(client: Client, gate: str | None) -> str:
