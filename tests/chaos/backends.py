@@ -3,7 +3,6 @@ answer byte by byte or with nonsense, or be gone."""
 
 import asyncio
 import io
-import json
 import shutil
 import wave
 from contextlib import ExitStack
@@ -16,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from reelworks.cloud.director import prompts, storyboards
-from tests.cloud.model_servers import openai_answer
+from tests.cloud.model_servers import answer_as_director
 from tests.cloud.servers import free_port, serving
 from tests.comfyui_server import ComfyUIServer
 from tests.videos_server import VideosServer
@@ -159,12 +157,7 @@ def _director() -> Starlette:
     """A text model in OpenAI's format that answers as the rule-based director."""
 
     async def answer(request: Request) -> Response:
-        asked = await request.json()
-        content = asked["messages"][-1]["content"]
-        if form := asked.get("response_format"):
-            return openai_answer(json.dumps(storyboards.fill(form["json_schema"]["name"], content)))
-        task = prompts.read_task(content)
-        return openai_answer(prompts.enhance(task.prompt, task.words, task.change))
+        return answer_as_director(await request.json())
 
     async def models(_: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": "director", "object": "model"}]})

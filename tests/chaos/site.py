@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -94,12 +95,15 @@ class Site:
 
     def left_processes(self) -> list[str]:
         """Return the processes of this home folder's cloud; once it is down, none should be there."""
-        found = []
+        return [f"process {pid} was left: {command[:200]}" for pid, command in self._processes()]
+
+    def _processes(self) -> Iterator[tuple[int, str]]:
+        """Yield the id and command of each process whose command or environment names the home folder."""
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if str(self.home) in " ".join([*process.cmdline(), *process.environ().values()]):
-                    found.append(f"process {process.pid} was left: {' '.join(process.cmdline())[:200]}")
-        return found
+                command = " ".join(process.cmdline())
+                if str(self.home) in " ".join([command, *process.environ().values()]):
+                    yield process.pid, command
 
     # --- the cloud
 
@@ -118,13 +122,7 @@ class Site:
 
     def engines(self) -> list[int]:
         """Return the processes of the engine servers."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                command = " ".join(process.cmdline())
-                if "-m containers." in command and str(self.home) in command:
-                    found.append(process.pid)
-        return sorted(found)
+        return sorted(pid for pid, command in self._processes() if "-m containers." in command)
 
     def copy_lives(self, patience: float) -> list[str]:
         """Copy the home folder as it is now, and start a second cloud from the copy, without webhooks. Return

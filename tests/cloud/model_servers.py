@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reelworks.cloud.backends.text.discovery import PLACES, Place
+from reelworks.cloud.director import prompts, storyboards
 
 
 class ModelServer:
@@ -46,6 +47,15 @@ def openai_answer(content: object, finish_reason: str = "stop") -> Response:
     return JSONResponse(
         {"id": "chatcmpl-1", "object": "chat.completion", "choices": [choice], "usage": usage}
     )
+
+
+def answer_as_director(asked: dict[str, Any]) -> Response:
+    """Answer a request in OpenAI's format as the rule-based director."""
+    content = asked["messages"][-1]["content"]
+    if form := asked.get("response_format"):
+        return openai_answer(json.dumps(storyboards.fill(form["json_schema"]["name"], content)))
+    task = prompts.read_task(content)
+    return openai_answer(prompts.enhance(task.prompt, task.words, task.change))
 
 
 def places_at(**urls: str) -> list[Place]:

@@ -19,10 +19,9 @@ from starlette.responses import Response
 
 from cdk.permissions import flat
 from lambdas.domain.prices import AWS
-from reelworks.cloud.director import prompts, storyboards
 from tests.cloud import enforced_work
 from tests.cloud.enforced_work import WORK, Cloud
-from tests.cloud.model_servers import ModelServer, openai_answer
+from tests.cloud.model_servers import ModelServer, answer_as_director, openai_answer
 from tests.cloud.policy_mutants import TEXT_SERVER, Call, Grant, Mutants, grants, listed
 from tests.cloud.real_template import deployed, synthesize
 from tests.cloud.servers import serving
@@ -68,14 +67,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 def _director_that_sees(asked: dict[str, Any]) -> Response:
     """Answer as the rule-based director, and describe every picture alike."""
-    content = asked["messages"][-1]["content"]
-    if isinstance(content, list):
+    if isinstance(asked["messages"][-1]["content"], list):
         return openai_answer("A small red fox.")
-    if form := asked.get("response_format"):
-        filled = storyboards.fill(form["json_schema"]["name"], content)
-        return openai_answer(json.dumps(filled))
-    task = prompts.read_task(content)
-    return openai_answer(prompts.enhance(task.prompt, task.words, task.change))
+    return answer_as_director(asked)
 
 
 class Work:
